@@ -1,0 +1,48 @@
+"""Time is injected: a service asks its clock, so that tests, replays and the simulation own the time."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a service may ask of time. `now_ms` is epoch milliseconds."""
+
+    def now_ms(self) -> int:
+        """Return the current time in epoch milliseconds."""
+        ...
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Wait for that many milliseconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        """Return the wall clock in epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Wait on the event loop."""
+        await asyncio.sleep(duration_ms / 1000)
+
+
+class ManualClock:
+    """A clock that moves only when told; sleeping moves it."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """Return the time that was set."""
+        return self._now_ms
+
+    def advance(self, duration_ms: int) -> None:
+        """Move the time forward."""
+        self._now_ms += duration_ms
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Move the time forward instead of waiting."""
+        self.advance(duration_ms)

@@ -1,0 +1,189 @@
+"""Settings: typed, from `common.env`, the service's own file and the environment, which wins.
+
+Unknown keys in a file are refused, with the nearest known one; every complaint names file, line and key. Secrets come
+from files with mode 0600 or from systemd credentials, never from the env files, and are never shown.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from dotenv.parser import parse_stream
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+DEFAULT_CONFIG_DIR = Path("/etc/quantum")
+EXIT_CONFIG = 78
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used. Its text is one line: file, line, key, what is wrong, what to do."""
+
+
+class Environment(StrEnum):
+    """Where orders go."""
+
+    PAPER = "paper"
+    TESTNET = "testnet"
+    LIVE = "live"
+
+    @property
+    def source(self) -> str:
+        """Return how snapshots name this exchange."""
+        return {"paper": "paper", "testnet": "binance_testnet", "live": "binance"}[self.value]
+
+
+class Durability(StrEnum):
+    """STRICT trades only on a Redis that loses no acknowledged write; RELAXED says aloud that it may."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
+def _symbols(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names = [part.strip().upper() for part in value.split(",")]
+    if "" in names:
+        raise ValueError("a comma-separated list of symbols must not be empty or have empty parts")
+    return tuple(dict.fromkeys(names))
+
+
+Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z0-9_]{2,32}$")], ...], BeforeValidator(_symbols)]
+
+
+class CommonSettings(BaseModel):
+    """`common.env`: what every service needs. Field names in lower case are the keys in upper case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quantum_env: Environment = Field(Environment.PAPER, description="paper, testnet or live")
+    quantum_redis_url: str = Field("unix:///run/redis/redis.sock", description="unix:///path or redis://host:port")
+    quantum_redis_user: str = Field("", description="ACL user; empty: the default user")
+    quantum_redis_password_file: Path | None = Field(None, description="file with the ACL user's password, mode 0600")
+    quantum_key_prefix: str = Field(
+        "quantum", pattern=r"^quantum(:\{\d+\})?$", description="quantum, or quantum:{N} for shard N"
+    )
+    quantum_paper_url: str = Field("http://127.0.0.1:9001", description="base URL of the paper exchange")
+    quantum_api_key_file: Path | None = Field(None, description="file with the exchange's API key, mode 0600")
+    quantum_api_secret_file: Path | None = Field(None, description="file with the exchange's API secret, mode 0600")
+    quantum_recv_window_ms: int = Field(5000, ge=500, le=60_000, description="how long a signed request stays valid")
+    quantum_request_timeout_ms: int = Field(3000, ge=100, le=60_000, description="how long one HTTP answer may take")
+    quantum_durability: Durability = Field(Durability.STRICT, description="strict or relaxed, see docs")
+    quantum_stream_keep_ms: int = Field(86_400_000, ge=60_000, description="age to which streams are trimmed")
+    quantum_log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$", description="lowest level shown")
+
+    @model_validator(mode="after")
+    def _address_fits_environment(self) -> Self:
+        """A paper address is on loopback, so that paper mode can never reach a real exchange."""
+        if self.quantum_env is Environment.PAPER and not self.quantum_paper_url.startswith(
+            ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
+        ):
+            raise ValueError("QUANTUM_PAPER_URL must be on loopback while QUANTUM_ENV is paper")
+        return self
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where a value was read."""
+
+    path: Path | None
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.path else "environment"
+
+
+_Settings = TypeVar("_Settings", bound=CommonSettings)
+
+
+def config_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the env files: QUANTUM_CONFIG_DIR, or /etc/quantum."""
+    values = os.environ if environ is None else environ
+    return Path(values.get("QUANTUM_CONFIG_DIR", "") or DEFAULT_CONFIG_DIR)
+
+
+def load(settings: type[_Settings], service: str, environ: Mapping[str, str] | None = None) -> _Settings:
+    """Given a settings class and the service's name, read common.env, <service>.env and the environment.
+
+    Raise SettingsError for a file that cannot be parsed, an unknown key, or a value out of type or range.
+    """
+    values = os.environ if environ is None else environ
+    folder = config_dir(values)
+    known = {name.upper() for name in settings.model_fields}
+    found: dict[str, tuple[str, _Origin]] = {}
+    for file in ("common.env", f"{service}.env"):
+        found |= _read_file(folder / file, known)
+    found |= {key: (values[key], _Origin(None, 0)) for key in known if values.get(key)}
+    try:
+        return settings.model_validate({key.lower(): value for key, (value, _) in found.items() if value != ""})
+    except ValidationError as error:
+        raise SettingsError(_explain(error, settings.model_fields, found)) from None
+
+
+def _read_file(path: Path, known: set[str]) -> dict[str, tuple[str, _Origin]]:
+    """Given an env file, return its keys with their values and lines; a missing file has none."""
+    if not path.exists():
+        return {}
+    found: dict[str, tuple[str, _Origin]] = {}
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for binding in parse_stream(stream):
+                line = binding.original.line + _leading_newlines(binding.original.string)
+                if binding.error:
+                    raise SettingsError(f"{path}:{line}: not KEY=VALUE: {binding.original.string.strip()!r}")
+                if binding.key is None:
+                    continue
+                if binding.key not in known:
+                    near = difflib.get_close_matches(binding.key, known, n=1)
+                    hint = f"; did you mean {near[0]}?" if near else "; remove it"
+                    raise SettingsError(f"{path}:{line}: {binding.key}: unknown key{hint}")
+                if binding.key in found:
+                    raise SettingsError(f"{path}:{line}: {binding.key}: set twice, first at {found[binding.key][1]}")
+                found[binding.key] = (binding.value or "", _Origin(path, line))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from None
+    return found
+
+
+def _leading_newlines(text: str) -> int:
+    return len(text) - len(text.lstrip("\n"))
+
+
+def _explain(error: ValidationError, fields: Mapping[str, FieldInfo], found: Mapping[str, tuple[str, _Origin]]) -> str:
+    """Given pydantic's complaint, return one line: where, which key, what is wrong, what the key means."""
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return f"settings: {first['msg'].removeprefix('Value error, ')}"
+    name = str(first["loc"][0])
+    key = name.upper()
+    value, origin = found.get(key, ("", _Origin(None, 0)))
+    meaning = fields[name].description if name in fields else None
+    problem = "not set, and it has no default" if first["type"] == "missing" else first["msg"]
+    shown = f"={value}" if value else ""
+    return f"{origin if value else 'settings'}: {key}{shown}: {problem}" + (f" ({meaning})" if meaning else "")
+
+
+def read_secret(path: Path | None, key: str) -> SecretStr:
+    """Given a secret's file, return its content. Raise SettingsError where it is missing, empty or open to others."""
+    if path is None:
+        raise SettingsError(f"settings: {key}: not set; give the path of a file with mode 0600")
+    try:
+        mode = path.stat().st_mode & 0o077
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"settings: {key}={path}: cannot be read: {error.strerror}") from None
+    if mode:
+        raise SettingsError(f"settings: {key}={path}: others can read it; chmod 600 {path}")
+    if not text:
+        raise SettingsError(f"settings: {key}={path}: is empty")
+    return SecretStr(text)
+
+
+def shown(settings: CommonSettings) -> dict[str, Any]:
+    """Given settings, return them as a service shows them once at its start; secrets are only paths anyway."""
+    return {name.upper(): str(value) for name, value in settings.model_dump().items() if value not in (None, "")}
