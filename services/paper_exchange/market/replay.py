@@ -1,0 +1,53 @@
+"""A market replayed from files: bars and funding rates as they were."""
+
+from pathlib import Path
+
+from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
+from services.paper_exchange.market.catalogue import QUOTE_ASSET, Listing
+from services.paper_exchange.market.csv_files import (
+    FileFault,
+    FundingRow,
+    bar_files,
+    funding_files,
+    read_bars,
+    read_funding,
+)
+
+
+class ReplaySource:
+    """The bars of every file of a folder; the market runs while all of them have bars."""
+
+    def __init__(self, folder: Path) -> None:
+        """Given a folder of bar files, read them all. Raise FileFault naming file and line."""
+        self.bars: dict[str, MinuteBars] = {}
+        listings: list[Listing] = []
+        for symbol, path in bar_files(folder).items():
+            if not symbol.isalnum() or not symbol.isupper() or not symbol.endswith(QUOTE_ASSET):
+                raise FileFault(path, 0, f"{symbol!r} is not a symbol such as BTC{QUOTE_ASSET}; rename the file")
+            bars = read_bars(path)
+            self.bars[symbol] = bars
+            listings.append(Listing(symbol, bars.price_decimals, bars.volume_decimals, 0, 0, 0))
+        self.listings = tuple(listings)
+        self.funding: dict[str, list[FundingRow]] = {
+            symbol: read_funding(path) for symbol, path in funding_files(folder).items() if symbol in self.bars
+        }
+        self.first_ms = max(bars.first_open_ms for bars in self.bars.values())
+        self.end_ms: int | None = min(bars.end_ms for bars in self.bars.values())
+        if self.first_ms >= self.end_ms:
+            raise FileFault(folder, 0, "these files have no minute in common; keep only those of one period")
+
+    def shift_to(self, market_ms: int, wall_ms: int) -> int:
+        """Given the start in file time, move all times by whole minutes so that it is now; return the new start."""
+        by = wall_ms // MINUTE_MS * MINUTE_MS - market_ms // MINUTE_MS * MINUTE_MS
+        for bars in self.bars.values():
+            bars.first_open_ms += by
+        self.funding = {
+            symbol: [row._replace(time_ms=row.time_ms + by) for row in rows] for symbol, rows in self.funding.items()
+        }
+        self.first_ms += by
+        if self.end_ms is not None:
+            self.end_ms += by
+        return market_ms + by
+
+    def extend_to(self, market_ms: int) -> None:
+        """Given a market time, do nothing: what is in the files is all there is."""
