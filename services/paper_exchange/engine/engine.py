@@ -1,0 +1,222 @@
+"""The paper exchange's matching and margin engine: one USDT account, many contracts, no clock and no chance.
+
+Every call takes the exchange clock `now_ms` (never smaller than in the call before) and either completes, leaving
+events and rows in the outbox, or raises ExchangeError and changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from services.paper_exchange.engine.book import Tick
+from services.paper_exchange.engine.changes import Rows
+from services.paper_exchange.engine.config import EngineConfig
+from services.paper_exchange.engine.enums import IncomeType, MarginType, PositionSide, SymbolStatus
+from services.paper_exchange.engine.events import Event
+from services.paper_exchange.engine.records import Account, AlgoOrder, Income, Order, SymbolSettings, Trade
+from services.paper_exchange.engine.requests import AlgoRequest, AmendRequest, OrderRequest, Window
+from services.paper_exchange.engine.rules import SymbolRules
+from services.paper_exchange.engine.views import AccountView, MarketView, PositionView
+
+
+class Engine:
+    """The facade: one method per thing a client, the market or the clock can do."""
+
+    def __init__(self, rules: Iterable[SymbolRules], config: EngineConfig | None = None) -> None:
+        """Given the contracts listed, start an exchange with an empty account."""
+        raise NotImplementedError
+
+    @classmethod
+    def restore(cls, rules: Iterable[SymbolRules], rows: Rows, config: EngineConfig | None = None) -> "Engine":
+        """Given all rows a store has kept, return the engine that wrote them.
+
+        Markets are not rows: a symbol's prices are unknown until its next tick, and until then its positions count
+        at their entry price.
+        """
+        raise NotImplementedError
+
+    # The outbox.
+    def drain_events(self) -> list[Event]:
+        """Return and forget what the user data stream has to say since the last drain, in order."""
+        raise NotImplementedError
+
+    def drain_changes(self) -> Rows:
+        """Return and forget the rows changed since the last drain, each row once, as it stands now."""
+        raise NotImplementedError
+
+    def snapshot(self) -> Rows:
+        """Return every row kept: `restore(rules, snapshot())` is this engine."""
+        raise NotImplementedError
+
+    # The market and the clock.
+    def on_tick(self, symbol: str, tick: Tick, now_ms: int) -> None:
+        """Given the market's new state, match resting orders, trigger algo orders and liquidate what must be."""
+        raise NotImplementedError
+
+    def advance(self, now_ms: int) -> None:
+        """Given the clock, expire GTD orders and run out countdowns. Every other call does this first."""
+        raise NotImplementedError
+
+    def next_deadline_ms(self) -> int | None:
+        """Return when `advance` has something to do next, or None."""
+        raise NotImplementedError
+
+    def apply_funding(self, symbol: str, rate: Decimal, mark: Decimal, now_ms: int) -> None:
+        """Given the rate of a funding time, charge (long, rate > 0) or pay amount * mark * rate on the position."""
+        raise NotImplementedError
+
+    def set_status(self, symbol: str, status: SymbolStatus) -> None:
+        """Given a contract's new trading status, apply it. Raise ExchangeError -1121 for an unknown symbol."""
+        raise NotImplementedError
+
+    def adl(self, symbol: str, side: PositionSide, quantity: Decimal, now_ms: int) -> Order:
+        """Given a quantity, take it off the position at the mark price as auto-deleveraging does."""
+        raise NotImplementedError
+
+    # Orders.
+    def place_order(self, request: OrderRequest, now_ms: int) -> Order:
+        """Given a new order, check, match and rest it; return it as it stands after matching.
+
+        Raise ExchangeError with the code of the first check that fails (-5021 and -5022 included).
+        """
+        raise NotImplementedError
+
+    def test_order(self, request: OrderRequest, now_ms: int) -> None:
+        """Given a new order, run every check of `place_order` without placing it."""
+        raise NotImplementedError
+
+    def amend_order(self, request: AmendRequest, now_ms: int) -> Order:
+        """Given a new price and quantity, change an open limit order, which goes to the end of its queue.
+
+        The order is cancelled instead where the new quantity is filled already or a GTX order would cross.
+        """
+        raise NotImplementedError
+
+    def cancel_order(
+        self, symbol: str, now_ms: int, *, order_id: int | None = None, client_order_id: str | None = None
+    ) -> Order:
+        """Cancel an open order. Raise -2011 where it is unknown or finished."""
+        raise NotImplementedError
+
+    def cancel_all(self, symbol: str, now_ms: int) -> list[Order]:
+        """Cancel every open ordinary order of the symbol (algo orders stay)."""
+        raise NotImplementedError
+
+    def countdown_cancel_all(self, symbol: str, countdown_ms: int, now_ms: int) -> None:
+        """Set the dead man's switch: after `countdown_ms` without another call, cancel the symbol's orders; 0: off."""
+        raise NotImplementedError
+
+    def order(self, symbol: str, *, order_id: int | None = None, client_order_id: str | None = None) -> Order:
+        """Return an order by either id (the newest with that client id). Raise -2013 where there is none."""
+        raise NotImplementedError
+
+    def open_order(self, symbol: str, *, order_id: int | None = None, client_order_id: str | None = None) -> Order:
+        """Return an open order by either id. Raise -2013 where there is none or it is finished."""
+        raise NotImplementedError
+
+    def open_orders(self, symbol: str | None = None) -> list[Order]:
+        """Return open orders by ascending id."""
+        raise NotImplementedError
+
+    def all_orders(self, symbol: str | None, now_ms: int, window: Window, order_id: int | None = None) -> list[Order]:
+        """Return orders by ascending id: from `order_id` on, or the newest of a window of at most 7 days."""
+        raise NotImplementedError
+
+    def trades(
+        self,
+        symbol: str,
+        now_ms: int,
+        window: Window,
+        *,
+        order_id: int | None = None,
+        from_id: int | None = None,
+    ) -> list[Trade]:
+        """Return trades by ascending id: from `from_id` on, or the oldest of a window of at most 7 days."""
+        raise NotImplementedError
+
+    # Algo orders.
+    def place_algo(self, request: AlgoRequest, now_ms: int) -> AlgoOrder:
+        """Given a conditional order, check and keep it. Raise -2021 where it would trigger at once."""
+        raise NotImplementedError
+
+    def cancel_algo(self, now_ms: int, *, algo_id: int | None = None, client_algo_id: str | None = None) -> AlgoOrder:
+        """Cancel a waiting algo order. Raise -2011 where it is unknown or finished."""
+        raise NotImplementedError
+
+    def cancel_all_algos(self, symbol: str, now_ms: int) -> list[AlgoOrder]:
+        """Cancel every waiting algo order of the symbol."""
+        raise NotImplementedError
+
+    def algo(self, *, algo_id: int | None = None, client_algo_id: str | None = None) -> AlgoOrder:
+        """Return an algo order by either id. Raise -2013 where there is none."""
+        raise NotImplementedError
+
+    def open_algos(self, symbol: str | None = None) -> list[AlgoOrder]:
+        """Return waiting algo orders by ascending id."""
+        raise NotImplementedError
+
+    def all_algos(self, symbol: str | None, now_ms: int, window: Window, algo_id: int | None = None) -> list[AlgoOrder]:
+        """Return algo orders by ascending id: from `algo_id` on, or the newest of a window of at most 7 days."""
+        raise NotImplementedError
+
+    # The account.
+    def transfer(self, amount: Decimal, now_ms: int) -> None:
+        """Given an amount in USDT, deposit it (positive) or withdraw it. Raise -2018 beyond what may be withdrawn."""
+        raise NotImplementedError
+
+    def positions(self, symbol: str | None = None, *, all_symbols: bool = False) -> list[PositionView]:
+        """Return positions that are open or have open orders (v3); with `all_symbols`, one of every contract (v2)."""
+        raise NotImplementedError
+
+    def account(self) -> AccountView:
+        """Return the account's sums at the mark prices."""
+        raise NotImplementedError
+
+    def account_row(self) -> Account:
+        """Return the account's modes and wallet."""
+        raise NotImplementedError
+
+    def income(
+        self, now_ms: int, window: Window, *, symbol: str | None = None, income_type: IncomeType | None = None
+    ) -> list[Income]:
+        """Return wallet changes by ascending time: the oldest from `start_ms` on, or the newest of 7 days."""
+        raise NotImplementedError
+
+    def settings(self, symbol: str) -> SymbolSettings:
+        """Return leverage and margin type of a contract. Raise -1121 for an unknown symbol."""
+        raise NotImplementedError
+
+    def set_leverage(self, symbol: str, leverage: int, now_ms: int) -> SymbolSettings:
+        """Set a contract's leverage. Raise -4028, -2027, -2028 or -4161 where it is not allowed.
+
+        `rules(symbol).max_notional(leverage)` is the answer's maxNotionalValue.
+        """
+        raise NotImplementedError
+
+    def set_margin_type(self, symbol: str, margin_type: MarginType, now_ms: int) -> SymbolSettings:
+        """Set a contract's margin type. Raise -4046, -4047, -4048 or -4168."""
+        raise NotImplementedError
+
+    def set_position_mode(self, now_ms: int, *, dual_side: bool) -> None:
+        """Set hedge mode on or off. Raise -4059, -4067 or -4068."""
+        raise NotImplementedError
+
+    def set_multi_assets(self, now_ms: int, *, enabled: bool) -> None:
+        """Set the multi-assets mode (a flag: the account holds USDT only). Raise -4167, -4170 or -4171."""
+        raise NotImplementedError
+
+    def modify_isolated_margin(self, symbol: str, side: PositionSide, amount: Decimal, now_ms: int) -> None:
+        """Move `amount` (signed, USDT) from the wallet to an isolated position. Raise -4049, -4050, -4051 or -4054."""
+        raise NotImplementedError
+
+    # What is listed.
+    def rules(self, symbol: str) -> SymbolRules:
+        """Return a contract's rules. Raise -1121 for an unknown symbol."""
+        raise NotImplementedError
+
+    def symbols(self) -> Mapping[str, SymbolRules]:
+        """Return all contracts by name, in the order listed."""
+        raise NotImplementedError
+
+    def market(self, symbol: str) -> MarketView:
+        """Return the symbol's book, as far as it is not consumed, and its prices."""
+        raise NotImplementedError
