@@ -1,0 +1,70 @@
+"""Atomic scripts: one Lua file each, headed by the keys and arguments it takes, called by name and never by count.
+
+A script's header has the lines `-- KEYS: a b c` and `-- ARGV: x y z`; each name becomes a local variable, and the
+caller gives the same names. A value that is a list or a mapping is passed as JSON of an array (a mapping as
+`[field, value, field, value ...]`, so that the order of fields is kept), to be decoded in the script.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+import orjson
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from quantum_common.messages import Record
+
+Argument = str | int | Sequence[str] | Mapping[str, str]
+
+
+class Script:
+    """One Lua script, bound to a connection."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self.name = name
+        self._keys, self._arguments, source = _read(name)
+        self._script: AsyncScript = redis.register_script(source)
+
+    async def __call__(self, keys: Mapping[str, str], arguments: Mapping[str, Argument]) -> object:
+        """Given every key and argument by name, run it and return its answer. Raise KeyError for a wrong name."""
+        if keys.keys() != set(self._keys) or arguments.keys() != set(self._arguments):
+            raise KeyError(f"{self.name}: takes keys {self._keys} and arguments {self._arguments}")
+        return await self._script(
+            keys=[keys[name] for name in self._keys], args=[_flat(arguments[name]) for name in self._arguments]
+        )
+
+
+@cache
+def _read(name: str) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Given a script's name, return its key names, its argument names, and its source with both as locals."""
+    source = (files("quantum_common") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    keys, arguments = _header(source, "KEYS"), _header(source, "ARGV")
+    prologue = [f"local {key} = KEYS[{index}]" for index, key in enumerate(keys, 1)]
+    prologue += [f"local {argument} = ARGV[{index}]" for index, argument in enumerate(arguments, 1)]
+    return keys, arguments, "\n".join((*prologue, source))
+
+
+def _header(source: str, word: str) -> tuple[str, ...]:
+    found = re.search(rf"^-- {word}:(.*)$", source, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"a script needs a line `-- {word}: ...`")
+    return tuple(found[1].split())
+
+
+def _flat(value: Argument) -> str:
+    match value:
+        case str():
+            return value
+        case int():
+            return str(value)
+        case Mapping():
+            return orjson.dumps([part for pair in value.items() for part in pair]).decode()
+        case _:
+            return orjson.dumps(list(value)).decode()
+
+
+def fields_of(record: Record | None) -> Mapping[str, str]:
+    """Given a record, return its flat fields; none where there is no record."""
+    return {} if record is None else record.to_fields()

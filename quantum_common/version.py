@@ -1,0 +1,26 @@
+"""Which build runs: the package's version and, in a checkout, the commit. Shown in heartbeats and by `--version`."""
+
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+@cache
+def build_id() -> str:
+    """Return `<version>+<commit>` in a checkout, `<version>` where it is installed."""
+    try:
+        number = version("quantum")
+    except PackageNotFoundError:
+        number = "0"
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return number
+    try:
+        commit = subprocess.run(  # noqa: S603 - fixed words
+            ["git", "-C", str(root), "rev-parse", "--short=10", "HEAD"],  # noqa: S607 - git is found on the PATH
+            capture_output=True, text=True, timeout=5, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return number
+    return f"{number}+{commit.stdout.strip()}"

