@@ -1,0 +1,48 @@
+"""What makes a closed bar usable. A bar that contradicts itself is refused by name and never becomes a feature."""
+
+from enum import StrEnum
+
+from quantum_common.exchange.port import Bar
+
+INTERVALS_MS = {"1m": 60_000}
+
+
+class BarFault(StrEnum):
+    """Why a bar is refused."""
+
+    NOT_FINITE = "not_finite"
+    NOT_POSITIVE = "not_positive"
+    HIGH_BELOW_LOW = "high_below_low"
+    OPEN_OUTSIDE = "open_outside"
+    CLOSE_OUTSIDE = "close_outside"
+    NEGATIVE_VOLUME = "negative_volume"
+    NOT_ONE_INTERVAL = "not_one_interval"
+    NOT_ALIGNED = "not_aligned"
+
+
+def fault_of(bar: Bar, interval_ms: int) -> BarFault | None:
+    """Given a bar and the interval it should span, return the first contradiction in it, or None where it is sound."""
+    for price in (bar.open, bar.high, bar.low, bar.close):
+        if not price.is_finite():
+            return BarFault.NOT_FINITE
+        if price <= 0:
+            return BarFault.NOT_POSITIVE
+    if not bar.volume.is_finite():
+        return BarFault.NOT_FINITE
+    if bar.volume < 0:
+        return BarFault.NEGATIVE_VOLUME
+    if bar.high < bar.low:
+        return BarFault.HIGH_BELOW_LOW
+    if not bar.low <= bar.open <= bar.high:
+        return BarFault.OPEN_OUTSIDE
+    if not bar.low <= bar.close <= bar.high:
+        return BarFault.CLOSE_OUTSIDE
+    return _misplaced(bar, interval_ms)
+
+
+def _misplaced(bar: Bar, interval_ms: int) -> BarFault | None:
+    if bar.close_ms - bar.open_ms + 1 != interval_ms:
+        return BarFault.NOT_ONE_INTERVAL
+    if bar.open_ms % interval_ms:
+        return BarFault.NOT_ALIGNED
+    return None

@@ -1,0 +1,100 @@
+"""The decision on one closed bar: market state, at most one wish, and what to remember. Pure.
+
+Exits come before entries; an open position is never added to and never turned round: it is left first.
+"""
+
+from dataclasses import dataclass
+
+from quantum_common.ids import intent_id
+from quantum_common.messages import Action, Intent
+from quantum_common.state import Ledger, MarketState, PositionSide
+from services.ai_engine.entries import Entry, NoEntry, entry_of
+from services.ai_engine.exits import Exit, ExitReason, exit_of
+from services.ai_engine.market_state import atr, market_state
+from services.ai_engine.memory import ExitMemory
+from services.ai_engine.model import Model
+from services.ai_engine.policy import Policy
+from services.ai_engine.precision import decimal_of
+from services.ai_engine.standing import Seen, Standing, rested, standing
+
+SOURCE = "ai-engine"
+_TOP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a bar. `why` names the exit's reason, or why no position is asked for; None for an entry."""
+
+    state: MarketState
+    intents: tuple[Intent, ...]
+    memory: ExitMemory | None
+    why: ExitReason | NoEntry | None
+
+
+def decide(seen: Seen, model: Model, policy: Policy, now_ms: int) -> Verdict:
+    """Given what is known of a symbol at a bar's close, return the verdict. Times in epoch milliseconds.
+
+    Never more than one intent; without a ledger or without the symbol's rules none.
+    """
+    state = market_state(seen.features, now_ms)
+    ledger, rules = seen.ledger, seen.rules
+    if ledger is None or rules is None:
+        return Verdict(state, (), seen.memory, NoEntry.NO_LEDGER if ledger is None else NoEntry.NO_RULES)
+    if ledger.side is not PositionSide.FLAT:
+        held = standing(seen, ledger, rules, policy)
+        leaving = exit_of(held, seen.bar, seen.features, policy.exit, policy.costs, rules, policy.interval_ms)
+        if leaving.wish is None:
+            return Verdict(state, (), leaving.memory, NoEntry.STANDING)
+        intent = _exit_intent(seen, held, ledger, leaving.wish, model, now_ms)
+        return Verdict(state, (intent,), leaving.memory, leaving.wish.reason)
+    memory = rested(seen.memory, seen.bar.close_ms, policy)
+    entry = entry_of(seen.symbol, seen.features, memory, seen.portfolio, rules, model, policy)
+    if isinstance(entry, NoEntry):
+        return Verdict(state, (), memory, entry)
+    until_ms = seen.bar.close_ms + policy.entry.ask_again_bars * policy.interval_ms
+    intent = _entry_intent(seen, entry, model, policy, now_ms)
+    return Verdict(state, (intent,), entry.remembered(seen.bar.close_ms, until_ms), None)
+
+
+def _entry_intent(seen: Seen, entry: Entry, model: Model, policy: Policy, now_ms: int) -> Intent:
+    return Intent(
+        intent_id=intent_id(seen.symbol, Action.OPEN, seen.bar.close_ms, model.version),
+        symbol=seen.symbol, side=entry.side, action=Action.OPEN, eval_type=Action.OPEN.eval_type,
+        confidence=decimal_of(entry.signal.confidence, 6), expected_edge_bps=entry.edge_bps,
+        position_size_usd=entry.size_usd, fraction=None, leverage=entry.leverage, entry_price=seen.bar.close,
+        stop_loss=entry.stop_loss, take_profit=entry.take_profit, atr_value=atr(seen.features),
+        regime=seen.features.label, model=model.name, model_version=model.version, bar_close_ms=seen.bar.close_ms,
+        reason=_because(entry, seen, policy), source=SOURCE, timestamp=now_ms // 1000,
+        ts_ms=now_ms,
+    )  # fmt: skip
+
+
+def _because(entry: Entry, seen: Seen, policy: Policy) -> str:
+    """Return why, as an operator reads it: what moved the signal most, and what it is worth against its costs."""
+    top = ", ".join(f"{name} {bps:+.2f}" for name, bps in entry.signal.contributions[:_TOP])
+    gate = "" if policy.entry.edge_gate else "; explores without the edge gate"
+    return (
+        f"{top} bps; p_up {entry.signal.p_up:.4f}; p_trend {seen.features.regime.p_trend:.2f}; "
+        f"edge {entry.edge_bps:.2f} bps against {policy.costs.round_trip_bps} of fees and slippage, funding not counted"
+        f"{gate}"
+    )
+
+
+def _exit_intent(seen: Seen, held: Standing, ledger: Ledger, wish: Exit, model: Model, now_ms: int) -> Intent:
+    side = held.side.closing
+    if side is None:
+        raise ValueError(f"{seen.symbol}: nothing to exit")
+    regime = seen.features.regime
+    because = (
+        f"{wish.reason}: {held.r:+.2f} R after {held.bars_held} bars, best {held.best_r:+.2f} R, "
+        f"stop {held.stop_price}, p_trend {regime.p_trend:.2f}"
+    )
+    return Intent(
+        intent_id=intent_id(seen.symbol, wish.action, seen.bar.close_ms, model.version),
+        symbol=seen.symbol, side=side, action=wish.action, eval_type=wish.action.eval_type, confidence=None,
+        expected_edge_bps=None, position_size_usd=None, fraction=wish.action.close_fraction, leverage=None,
+        entry_price=ledger.avg_entry_price or None, stop_loss=wish.stop_price, take_profit=None,
+        atr_value=atr(seen.features), regime=seen.features.label, model=model.name, model_version=model.version,
+        bar_close_ms=seen.bar.close_ms, reason=because, source=SOURCE, timestamp=now_ms // 1000,
+        ts_ms=now_ms,
+    )  # fmt: skip

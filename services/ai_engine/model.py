@@ -1,0 +1,42 @@
+"""The seam for models: features in, an honest probability out, or nothing."""
+
+from typing import NamedTuple, Protocol
+
+from services.ai_engine.features import Features
+
+
+class Signal(NamedTuple):
+    """What a model expects over its horizon.
+
+    `p_up` is a probability in [0, 1]; `sigma_h` the volatility of the log return over the horizon; `expected_move_bps`
+    signed, after the haircut, before costs; `contributions` name what moved it, in bps, strongest first.
+    """
+
+    p_up: float
+    sigma_h: float
+    expected_move_bps: float
+    contributions: tuple[tuple[str, float], ...]
+    version: str
+
+    @property
+    def confidence(self) -> float:
+        """Return the probability that the direction is right; small numbers are honest ones."""
+        return max(self.p_up, 1.0 - self.p_up)
+
+
+class Model(Protocol):
+    """A model of one version. It keeps no state: the same features give the same signal."""
+
+    @property
+    def name(self) -> str:
+        """Return what kind of model this is."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Return which parameters, exactly, it has; stands on every intent."""
+        ...
+
+    def predict(self, features: Features) -> Signal | None:
+        """Given a bar's features, return a signal, or None where the model has nothing to say."""
+        ...

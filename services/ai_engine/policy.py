@@ -1,0 +1,119 @@
+"""What a profile trades like: every number of entries and exits, in one frozen place with a fingerprint."""
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class ProfileName(StrEnum):
+    """EXPLORE shows the pipeline at work with small sizes; TRADE acts only where an edge pays its costs."""
+
+    EXPLORE = "explore"
+    TRADE = "trade"
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a round trip costs, in basis points of the notional. Funding is not in it: it counts as zero."""
+
+    taker_fee_bps: Decimal
+    slippage_bps: Decimal
+    margin_bps: Decimal
+
+    @property
+    def round_trip_bps(self) -> Decimal:
+        """Return fees and slippage of both sides."""
+        return 2 * (self.taker_fee_bps + self.slippage_bps)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How much. The size aims at `target_bps` of the equity as one sigma over the horizon; the caps always hold."""
+
+    target_bps: Decimal
+    size_usd_max: Decimal
+    equity_fraction_max: Decimal
+    margin_fraction: Decimal  # of the equity, that one position may bind
+    leverage_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRules:
+    """When to ask for a position."""
+
+    edge_gate: bool
+    horizon_bars: int
+    confidence_min: float
+    p_trend_min: float
+    turn_bars: int  # a symbol's turn comes every so many bars, so that not all ask at once; 1: always
+    ask_again_bars: int  # after a wish that led to nothing
+    cooldown_bars: int  # after a position
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRules:
+    """When to leave. R is the distance between entry and initial stop; bars are counted, not minutes of a clock."""
+
+    stop_sigmas: float  # of the volatility over `stop_bars`
+    stop_bars: int
+    stop_atrs_min: float
+    stop_bps_min: Decimal
+    stop_bps_max: Decimal
+    take_profit_r: Decimal
+    first_partial_r: Decimal
+    second_partial_r: Decimal
+    break_even_r: Decimal
+    trail_from_r: Decimal
+    trail_r: Decimal
+    improvement_r_min: Decimal
+    time_stop_bars: int
+    min_hold_bars: int  # before an exit by opinion; stops know no minimum
+    regime_exit_p_trend: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A profile with all its numbers."""
+
+    profile: ProfileName
+    interval_ms: int
+    costs: Costs
+    sizing: Sizing
+    entry: EntryRules
+    exit: ExitRules
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a hash of every number: eight hex digits."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
+
+_EXITS = ExitRules(
+    stop_sigmas=1.5, stop_bars=60, stop_atrs_min=1.5, stop_bps_min=Decimal(10), stop_bps_max=Decimal(800),
+    take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
+    trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=480,
+    min_hold_bars=30, regime_exit_p_trend=0.08,
+)  # fmt: skip
+
+TRADE_ENTRY = EntryRules(
+    edge_gate=True, horizon_bars=240, confidence_min=0.53, p_trend_min=0.4, turn_bars=1, ask_again_bars=5,
+    cooldown_bars=60,
+)  # fmt: skip
+TRADE_EXIT = _EXITS
+
+EXPLORE_ENTRY = EntryRules(
+    edge_gate=False, horizon_bars=12, confidence_min=0.51, p_trend_min=0.3, turn_bars=3, ask_again_bars=3,
+    cooldown_bars=6,
+)  # fmt: skip
+EXPLORE_EXIT = ExitRules(
+    stop_sigmas=1.2, stop_bars=12, stop_atrs_min=1.0, stop_bps_min=Decimal(5), stop_bps_max=Decimal(500),
+    take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
+    trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=12,
+    min_hold_bars=4, regime_exit_p_trend=0.1,
+)  # fmt: skip
+
+
+def model_version(model: str, policy: Policy) -> str:
+    """Given a model's name and the policy it serves, return the version that stands on every intent."""
+    return f"{model}-1-{policy.profile}-{policy.fingerprint}"
