@@ -31,10 +31,13 @@ SIGMA_HALF_LIFE_BARS = 60
 RANGE_HALF_LIFE_BARS = 120
 RANGE_BIAS = 1.07  # a range sees only the ticks that there were: it comes out this much too small
 REFERENCE_HALF_LIFE_BARS = 1440
+SIGMA_MIN = 1e-12  # a market that stands still has no sigma to measure moves in
 DRIFT_HALF_LIFE_BARS = 60
 ATR_HALF_LIFE_BARS = 9.353  # Wilder's 1/14
 SAMPLE_BARS = 15  # sigma moves slowly: every fifteenth is kept
 SAMPLES = 480  # five days
+_ROOT_TREND = math.sqrt(TREND_BARS)
+_ROOTS = tuple((bars, math.sqrt(bars)) for bars in MOMENTUM_BARS)
 _GARMAN_KLASS = 2.0 * math.log(2.0) - 1.0
 
 
@@ -194,7 +197,7 @@ class SymbolFeatures:
         if (bar.open_ms // self._interval_ms) % SAMPLE_BARS == 0:
             stats.percentile.add(sigma)
         z = variance_ratio_z(stats.span_variance.value, stats.vr_variance.value)
-        now = regime(z, self._momentum(TREND_BARS, sigma))
+        now = regime(z, self._momentum(TREND_BARS, 1.0 / (sigma * _ROOT_TREND) if sigma > SIGMA_MIN else 0.0))
         stats.label = next_label(stats.label, now)
         return Features(
             bar_close_ms=bar.close_ms,
@@ -207,8 +210,8 @@ class SymbolFeatures:
             sigma_range=math.sqrt(range_variance),
             sigma_ref=math.sqrt(stats.reference.value),
             mu=stats.drift.value,
-            ts=abs(stats.drift.value) / sigma if sigma > 0.0 else 0.0,
-            momentum=tuple(self._momentum(bars, sigma) for bars in MOMENTUM_BARS),
+            ts=abs(stats.drift.value) / sigma if sigma > SIGMA_MIN else 0.0,
+            momentum=self._momenta(sigma),
             vr_z=z,
             regime=now,
             label=stats.label,
@@ -216,9 +219,13 @@ class SymbolFeatures:
             atr_rel=stats.atr.value,
         )
 
-    def _momentum(self, bars: int, sigma: float) -> float:
-        """Given a horizon, return the move over it in its own sigmas; 0 where there is no volatility."""
-        if sigma <= 0.0:
-            return 0.0
+    def _momenta(self, sigma: float) -> tuple[float, ...]:
+        """Return the moves over MOMENTUM_BARS, each in its own sigmas; zeros where there is no volatility."""
+        if sigma <= SIGMA_MIN:
+            return (0.0,) * len(MOMENTUM_BARS)
+        return tuple([self._momentum(bars, 1.0 / (sigma * root)) for bars, root in _ROOTS])
+
+    def _momentum(self, bars: int, per_sigma: float) -> float:
+        """Given a horizon and one over its sigma, return the move over it in its own sigmas."""
         logs = self._stats.logs
-        return (logs.back(0) - logs.back(bars)) / (sigma * math.sqrt(bars))
+        return (logs.back(0) - logs.back(bars)) * per_sigma

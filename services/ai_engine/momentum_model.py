@@ -8,7 +8,7 @@ acts on it.
 import math
 from dataclasses import dataclass
 
-from services.ai_engine.features import MOMENTUM_BARS, Features
+from services.ai_engine.features import MOMENTUM_BARS, SIGMA_MIN, Features
 from services.ai_engine.model import Signal
 
 MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)
@@ -28,13 +28,13 @@ class MomentumModel:
     version: str
     horizon_bars: int
     weights: tuple[float, ...] = (0.15, 0.2, 0.35, 0.3)
-    skill: float = 0.2
+    skill: float = 0.1
     haircut: float = 0.55
     name: str = "momentum"
 
     def predict(self, features: Features) -> Signal | None:
         """Given a bar's features, return the signal; None before the features are warm or where nothing moves."""
-        if not features.warm or features.sigma <= 0.0:
+        if not features.warm or features.sigma <= SIGMA_MIN:
             return None
         belief = features.regime.p_trend * _quiet(features.volatility_regime)
         parts = [

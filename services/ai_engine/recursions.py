@@ -10,18 +10,21 @@ class Ewma:
     The weight of the newest value is max(alpha, 1/n), so the first values do not linger as a start value would.
     """
 
-    __slots__ = ("_alpha", "_seen", "value")
+    __slots__ = ("_alpha", "_seen", "_weight", "value")
 
     def __init__(self, half_life: float) -> None:
         self._alpha = 1.0 - 0.5 ** (1.0 / half_life)
         self._seen = 0
+        self._weight = 2.0  # above any alpha: nothing seen yet
         self.value = 0.0
 
     def update(self, value: float) -> float:
         """Given the next value, return the mean with it."""
-        self._seen += 1
-        weight = max(1.0 / self._seen, self._alpha)
-        self.value += weight * (value - self.value)
+        if self._weight > self._alpha:
+            self._seen += 1
+            self._weight = 1.0 / self._seen
+            self._weight = max(self._weight, self._alpha)
+        self.value += self._weight * (value - self.value)
         return self.value
 
 
@@ -48,7 +51,7 @@ class Ring:
         """
         if steps >= len(self._values):
             raise IndexError(steps)
-        return self._values[self._at - min(steps, self._seen - 1)]
+        return self._values[self._at - (steps if steps < self._seen else self._seen - 1)]
 
 
 class Percentile:

@@ -15,6 +15,7 @@ LABEL_LEAD = 0.15  # a new label must be this much likelier than the one that st
 _TREND_CENTRE = 0.8  # the mean of |N(0, 1)|
 _CHOP_LOGIT = 0.8
 _CLIP = 8.0
+_VARIANCE_MIN = 1e-24
 
 
 class Label(StrEnum):
@@ -58,7 +59,7 @@ _ERROR = variance_ratio_error(VARIANCE_RATIO_BARS, VARIANCE_RATIO_HALF_LIFE_BARS
 
 def variance_ratio_z(variance_of_span: float, variance_of_bar: float) -> float:
     """Given the variances of q-bar and one-bar returns, return the ratio's excess over one in standard errors."""
-    if variance_of_bar <= 0.0:
+    if variance_of_bar <= _VARIANCE_MIN:
         return 0.0
     z = (variance_of_span / (VARIANCE_RATIO_BARS * variance_of_bar) - 1.0) / _ERROR
     return max(-_CLIP, min(_CLIP, z))
@@ -76,7 +77,11 @@ def regime(z: float, span_momentum: float) -> Regime:
 
 def next_label(standing: Label | None, now: Regime) -> Label:
     """Given the label that stands and the probabilities, return the label: it changes only with a clear lead."""
-    best = max(Label, key=now.of)
-    if standing is None or now.of(best) - now.of(standing) >= LABEL_LEAD:
+    best, likeliest = Label.TREND, now.p_trend
+    if now.p_mr > likeliest:
+        best, likeliest = Label.MEAN_REVERSION, now.p_mr
+    if now.p_chop > likeliest:
+        best, likeliest = Label.CHOP, now.p_chop
+    if standing is None or (best is not standing and likeliest - now.of(standing) >= LABEL_LEAD):
         return best
     return standing

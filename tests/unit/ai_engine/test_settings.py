@@ -1,0 +1,67 @@
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from quantum_common.settings import CommonSettings, SettingsError, load
+from services.ai_engine.policy import ProfileName
+from services.ai_engine.settings import AiSettings
+from tests.unit.ai_engine import given
+
+ENV_FILE = Path(__file__).parents[3] / "etc" / "quantum" / "ai-engine.env"
+
+
+def load_with(tmp_path: Path, **environ: str) -> AiSettings:
+    return load(AiSettings, "ai-engine", {"QUANTUM_CONFIG_DIR": str(tmp_path)} | environ)
+
+
+def test_explore_runs_on_the_paper_exchange(tmp_path: Path) -> None:
+    found = load_with(tmp_path, AI_SYMBOLS="BTCUSDT", AI_PROFILE="explore")
+    assert found.policy.profile is ProfileName.EXPLORE
+    assert not found.policy.entry.edge_gate
+
+
+@pytest.mark.parametrize("environment", ["testnet", "live"])
+def test_explore_is_refused_outside_the_paper_exchange(tmp_path: Path, environment: str) -> None:
+    with pytest.raises(SettingsError, match=r"AI_PROFILE=explore .* refused while QUANTUM_ENV is") as refused:
+        load_with(tmp_path, AI_SYMBOLS="BTCUSDT", AI_PROFILE="explore", QUANTUM_ENV=environment)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_cautious_profile_is_the_default(tmp_path: Path) -> None:
+    assert load_with(tmp_path, AI_SYMBOLS="BTCUSDT").policy.entry.edge_gate
+
+
+def test_a_missing_universe_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"AI_SYMBOLS: not set, .*comma-separated") as refused:
+        load_with(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_interval_that_is_not_served_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AI_DECISION_INTERVAL=5m"):
+        load_with(tmp_path, AI_SYMBOLS="BTCUSDT", AI_DECISION_INTERVAL="5m")
+
+
+def test_every_number_of_the_policy_is_in_its_fingerprint() -> None:
+    assert given.policy().fingerprint == given.policy().fingerprint
+    changed = [
+        given.policy(ProfileName.TRADE), given.policy(ai_taker_fee_bps=Decimal(4)), given.policy(ai_leverage_max=5),
+        given.policy(ai_size_usd_max=Decimal(100)),
+    ]  # fmt: skip
+    assert len({one.fingerprint for one in [given.policy(), *changed]}) == 5
+
+
+def test_the_env_file_documents_every_key_with_its_default() -> None:
+    text = ENV_FILE.read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    own = {name: field for name, field in AiSettings.model_fields.items() if name not in CommonSettings.model_fields}
+    assert shown.keys() == {name.upper() for name in own}
+    defaults = {name.upper(): str(field.default) for name, field in own.items() if not field.is_required()}
+    assert {key: value for key, value in shown.items() if key in defaults} == defaults
+
+
+def test_the_env_file_as_it_stands_sets_nothing_but_the_universe(tmp_path: Path) -> None:
+    (tmp_path / "ai-engine.env").write_text(ENV_FILE.read_text(encoding="utf-8"), encoding="utf-8")
+    assert load_with(tmp_path, AI_SYMBOLS="BTCUSDT") == AiSettings.model_validate({"ai_symbols": "BTCUSDT"})
