@@ -1,0 +1,205 @@
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from quantum_common.exchange.port import Bar, SymbolRules
+from quantum_common.messages import Action
+from quantum_common.state import Ledger
+from services.ai_engine.exits import RETRY_BARS, Exit, ExitReason, ExitVerdict, exit_of
+from services.ai_engine.features import Features
+from services.ai_engine.memory import ExitMemory
+from services.ai_engine.regime import Label
+from services.ai_engine.standing import Seen, rested, standing
+from services.ai_engine.stops import stop_distance
+from tests.unit.ai_engine import given
+
+POLICY = given.policy()
+OPENED = given.ledger(1.0, entry=100.0)
+SHORT = given.ledger(-1.0, entry=100.0)
+
+
+def remembered(ledger: Ledger = OPENED, **changed: Any) -> ExitMemory:
+    """The memory of a position entered at 100 with a stop one unit (one R) away, first seen on bar 0."""
+    sign = 1 if ledger.position_amt > 0 else -1
+    plain = ExitMemory(
+        side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=given.bar(0).close_ms,
+        stop_price=Decimal(100 - sign), risk=Decimal(1), best_price=Decimal(100), stages=0, asked_bar_ms=0,
+        asked_amt=Decimal(0), quiet_until_ms=0,
+    )  # fmt: skip
+    return plain.model_copy(update=changed)
+
+
+def judge(
+    bar: Bar,
+    memory: ExitMemory | None,
+    ledger: Ledger = OPENED,
+    features: Features | None = None,
+    rules: SymbolRules = given.RULES,
+) -> ExitVerdict:
+    features = features or given.features(price=bar.close, bar_close_ms=bar.close_ms)
+    seen = Seen(given.SYMBOL, bar, features, ledger, given.portfolio(), memory, rules)
+    held = standing(seen, ledger, rules, POLICY)
+    return exit_of(held, bar, features, POLICY.exit, POLICY.costs, rules, POLICY.interval_ms)
+
+
+CHOP = given.features(p_trend=0.02, label=Label.CHOP)
+
+
+@pytest.mark.parametrize(
+    ("bar", "changed", "features", "wish"),
+    [
+        (given.bar(1, 100.5, low=98.9), {}, None, Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)),
+        (given.bar(1, 103.1), {}, None, Exit(Action.CLOSE_FULL, ExitReason.TAKE_PROFIT)),
+        (given.bar(9, 100.2), {}, None, Exit(Action.CLOSE_FULL, ExitReason.TIME_STOP)),
+        (given.bar(4, 100.2), {}, CHOP, Exit(Action.CLOSE_FULL, ExitReason.REGIME_CHANGE)),
+        (given.bar(1, 102.1), {}, None, Exit(Action.CLOSE_50, ExitReason.SECOND_PARTIAL)),
+        (given.bar(1, 102.1), {"stages": 1}, None, Exit(Action.CLOSE_50, ExitReason.SECOND_PARTIAL)),
+        (given.bar(1, 101.1), {}, None, Exit(Action.CLOSE_25, ExitReason.FIRST_PARTIAL)),
+        (
+            given.bar(1, 101.1), {"stages": 1}, None,
+            Exit(Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("100.1")),
+        ),
+        (
+            given.bar(1, 101.5), {"stages": 1, "best_price": Decimal("101.9")}, None,
+            Exit(Action.UPDATE_SL, ExitReason.TRAILING_STOP, Decimal("100.9")),
+        ),
+        (given.bar(1, 100.4), {}, None, None),
+        (given.bar(2, 100.2), {}, CHOP, None),
+        (given.bar(8, 100.2), {}, None, None),
+    ],
+)  # fmt: skip
+def test_each_reason_to_leave(bar: Bar, changed: dict[str, Any], features: Features | None, wish: Exit | None) -> None:
+    assert judge(bar, remembered(**changed), features=features).wish == wish
+
+
+@pytest.mark.parametrize(
+    ("bar", "wish"),
+    [
+        (given.bar(1, 99.5, high=101.1), Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)),
+        (given.bar(1, 96.9), Exit(Action.CLOSE_FULL, ExitReason.TAKE_PROFIT)),
+        (given.bar(1, 98.9), Exit(Action.CLOSE_25, ExitReason.FIRST_PARTIAL)),
+        (given.bar(1, 97.9), Exit(Action.CLOSE_50, ExitReason.SECOND_PARTIAL)),
+        (given.bar(1, 99.6), None),
+    ],
+)
+def test_a_short_position_is_judged_in_the_mirror(bar: Bar, wish: Exit | None) -> None:
+    assert judge(bar, remembered(SHORT), ledger=SHORT).wish == wish
+
+
+def test_a_short_position_locks_its_profit_below_the_entry() -> None:
+    wish = judge(given.bar(1, 98.9), remembered(SHORT, stages=1), ledger=SHORT).wish
+    assert wish == Exit(Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("99.9"))
+
+
+def test_a_stage_is_taken_once() -> None:
+    first = judge(given.bar(1, 101.1), remembered())
+    assert first.memory.stages == 1
+    after = judge(given.bar(2, 101.1), first.memory, ledger=given.ledger(0.75))
+    assert after.wish is not None
+    assert after.wish.action is Action.UPDATE_SL
+
+
+def test_a_partial_close_that_changed_nothing_is_asked_for_again_a_few_bars_later() -> None:
+    memory = judge(given.bar(1, 101.1), remembered()).memory
+    wishes = []
+    for number in range(2, 2 + RETRY_BARS):
+        verdict = judge(given.bar(number, 101.1), memory)
+        memory = verdict.memory
+        wishes.append(verdict.wish.action if verdict.wish else None)
+    assert wishes == [Action.UPDATE_SL, None, Action.CLOSE_25]
+
+
+def test_a_partial_close_that_happened_stays_taken() -> None:
+    memory = judge(given.bar(1, 101.1), remembered()).memory
+    verdict = judge(given.bar(1 + RETRY_BARS, 100.6), memory, ledger=given.ledger(0.75))
+    assert verdict.memory.stages == 1
+    assert verdict.memory.asked_bar_ms == 0
+
+
+def test_a_part_too_small_to_be_an_order_is_passed_over() -> None:
+    tiny = given.ledger(0.003)
+    verdict = judge(given.bar(1, 101.1), remembered(), ledger=tiny)
+    assert verdict.memory.stages == 1
+    assert verdict.wish == Exit(Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("100.1"))
+
+
+def test_a_stop_never_moves_back_and_never_by_a_trifle() -> None:
+    locked = remembered(stages=1, stop_price=Decimal("100.0"))
+    assert judge(given.bar(1, 101.1), locked).wish is None
+    assert judge(given.bar(1, 101.1), locked).memory.stop_price == Decimal("100.0")
+
+
+def test_a_stop_is_not_moved_where_noise_would_hit_it() -> None:
+    assert judge(given.bar(1, 100.15), remembered(stages=1, best_price=Decimal("101.2"))).wish is None
+
+
+def test_a_position_is_followed_in_bars_not_in_wall_time() -> None:
+    aged = given.ledger(1.0, opened_ms=1)
+    assert judge(given.bar(8, 100.2), remembered(aged), ledger=aged).wish is None
+
+
+def test_the_wish_hands_its_stop_to_the_position_that_came_of_it() -> None:
+    wish = remembered(wished=True, opened_ms=0, stop_price=Decimal("98.5"), risk=Decimal("1.5"))
+    memory = judge(given.bar(1, 100.2), wish).memory
+    assert (memory.stop_price, memory.risk, memory.opened_ms) == (Decimal("98.5"), Decimal("1.5"), given.START_MS)
+    assert memory.since_bar_ms == given.bar(1).close_ms
+
+
+@pytest.mark.parametrize("memory", [None, remembered(SHORT), remembered(opened_ms=5), ExitMemory.quiet(1)])
+def test_a_position_of_another_origin_gets_a_stop_from_the_volatility(memory: ExitMemory | None) -> None:
+    bar = given.bar(5, 100.2)
+    features = given.features(price=bar.close)
+    taken = judge(bar, memory, features=features).memory
+    assert taken.risk == stop_distance(features, POLICY.exit, given.RULES)
+    assert taken.stop_price is not None
+    assert taken.stop_price < Decimal(100)
+    assert (taken.stages, taken.since_bar_ms) == (0, bar.close_ms)
+
+
+def test_the_extremes_before_a_position_was_known_do_not_stop_it_out() -> None:
+    assert judge(given.bar(1, 100.2, low=90.0), None).wish is None
+    assert judge(given.bar(1, 90.0), None).wish == Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)
+
+
+def test_a_memory_without_a_stop_is_a_broken_invariant() -> None:
+    with pytest.raises(ValueError, match="no stop"):
+        judge(given.bar(1), remembered(stop_price=None))
+
+
+def test_a_position_that_is_gone_leaves_a_cooldown() -> None:
+    gone = rested(remembered(), 1_000, POLICY)
+    assert gone == ExitMemory.quiet(1_000 + POLICY.entry.cooldown_bars * given.MINUTE_MS)
+    assert rested(gone, 2_000, POLICY) == gone
+    assert rested(None, 2_000, POLICY) is None
+    wish = remembered(wished=True)
+    assert rested(wish, 2_000, POLICY) == wish
+
+
+@settings(max_examples=60, deadline=None)
+@examples(st.lists(st.floats(-0.01, 0.01), min_size=3, max_size=40), st.booleans())
+def test_over_any_path_the_stop_only_tightens_and_stays_clear_of_the_price(moves: list[float], short: bool) -> None:
+    ledger = SHORT if short else OPENED
+    sign, at, memory = (-1 if short else 1), 100.0, remembered(ledger)
+    patient = replace(POLICY, exit=replace(POLICY.exit, time_stop_bars=10_000))
+    for number, move in enumerate(moves, 1):
+        at = float(given.price(at * (1 + move)))
+        bar = given.bar(number, at)
+        features = given.features(price=bar.close)
+        seen = Seen(given.SYMBOL, bar, features, ledger, None, memory, given.RULES)
+        held = standing(seen, ledger, given.RULES, patient)
+        verdict = exit_of(held, bar, features, patient.exit, patient.costs, given.RULES, patient.interval_ms)
+        stop, before = verdict.memory.stop_price, memory.stop_price
+        assert stop is not None
+        assert before is not None
+        assert sign * (stop - before) >= 0
+        if verdict.wish is not None and verdict.wish.action is Action.UPDATE_SL:
+            assert verdict.wish.stop_price == stop
+            assert sign * (bar.close - stop) > 0
+        if verdict.wish is not None and verdict.wish.action is Action.CLOSE_FULL:
+            return
+        memory = verdict.memory
