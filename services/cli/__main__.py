@@ -1,0 +1,100 @@
+"""The `quantum` command: one module for each family of verbs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantum_common.version import build_id
+from services.cli.complaint import Complaint
+from services.cli.options import (
+    DEFAULT_MARKET,
+    EXIT_USAGE,
+    SPEED_MAX,
+    Fsync,
+    Profile,
+    UpOptions,
+    parse_duration,
+    parse_exchange_options,
+    parse_market,
+    parse_redis,
+    parse_symbols,
+)
+from services.cli.up import run_up
+
+app = typer.Typer(
+    name="quantum", help="A trading pipeline for Binance USDT-M futures.", no_args_is_help=True,
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+)  # fmt: skip
+
+
+@app.command()
+def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command line
+    market: Annotated[str, typer.Option(help="csv:DIR with <SYMBOL>-1m.csv[.gz], or synthetic:SEED.")] = DEFAULT_MARKET,
+    speed: Annotated[int, typer.Option(min=1, max=SPEED_MAX, help="Market minutes for each minute of the wall.")] = 1,
+    symbols: Annotated[
+        str, typer.Option(help="What is traded, such as BTCUSDT,ETHUSDT; on a synthetic market also a count.")
+    ] = "",
+    profile: Annotated[
+        Profile, typer.Option(help="explore: small sizes without the edge gate; trade: every gate.")
+    ] = Profile.EXPLORE,
+    redis: Annotated[str, typer.Option(metavar="URL", help="A running Redis instead of the embedded one.")] = "",
+    appendfsync: Annotated[Fsync, typer.Option(help="When the embedded Redis writes to the disk.")] = Fsync.ALWAYS,
+    dir_: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Keep the run here, and resume the one that is here.")
+    ] = None,
+    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="Stop after that long: 90s, 10m, 2h.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="No screen; one JSON object at the end.")] = False,  # noqa: FBT002
+    exchange_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="Pass on to the paper exchange; repeatable.")
+    ] = None,
+) -> None:
+    """Run Redis, the paper exchange and the five daemons, and show them, until Ctrl-C.
+
+    The env files of the run are in DIR/etc; any of their keys in the environment wins, except those that tie the run
+    together (Redis, exchange, keys).
+    """
+    market = parse_market(market)
+    names, listed = parse_symbols(symbols, market)
+    options = UpOptions(
+        market=market,
+        speed=speed,
+        symbols=names,
+        listed=listed,
+        profile=profile,
+        redis_url=parse_redis(redis),
+        fsync=appendfsync,
+        folder=dir_,
+        for_s=parse_duration(for_) if for_ else None,
+        json=json,
+        exchange_options=parse_exchange_options(exchange_option or ()),
+    )
+    raise typer.Exit(run_up(options))
+
+
+@app.command()
+def version() -> None:
+    """Show which build this is."""
+    typer.echo(build_id())
+
+
+def main() -> None:
+    """Run the command; what it cannot do is one line on standard error."""
+    try:
+        status = app(prog_name="quantum", standalone_mode=False)
+    except Complaint as complaint:
+        status = complaint.status
+        sys.stderr.write(f"quantum: {complaint}\n")
+    except typer.TyperException as error:
+        status = EXIT_USAGE
+        words = error.format_message()
+        helpful = words.startswith("Usage:")  # no verb at all was given
+        sys.stderr.write(f"{words}\n" if helpful else f"quantum: {words.rstrip('.')}; --help lists what there is\n")
+    except (typer.Abort, KeyboardInterrupt):
+        status = 130
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Keeps a list of children running, in order, and stops them in reverse order within a bound.
+
+A child that dies is started again after a growing pause; one that ends with status 78 (a setting that an operator must
+mend) or dies again and again right after its start ends the whole run.
+"""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quantum_common.settings import EXIT_CONFIG
+from services.cli.complaint import Complaint
+from services.cli.process import last_words
+
+BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+HEALTHY_AFTER_S = 20.0  # a child that ran so long starts with the shortest pause again
+DEATHS_MAX = 8  # so many in a row without a healthy stretch: the run makes no sense
+STOP_WITHIN_S = 14.0
+CHILD_GRACE_S = 4.0
+POLL_S = 0.02
+
+Start = Callable[[], subprocess.Popen[bytes]]
+
+
+@dataclass
+class Child:
+    """One process of the run: how it is started, where it logs, how it fares. Times are of the monotonic clock."""
+
+    name: str
+    start: Start
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    deaths: int = 0
+    restarts: int = 0
+    due_s: float | None = None
+    wanted: bool = True
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id while it runs."""
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
+
+
+class Supervisor:
+    """Runs children. `say` is told in one line whatever an operator wants to know of them."""
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self.children: list[Child] = []
+        self._say = say
+        self._clock = clock
+
+    def add(self, child: Child) -> None:
+        """Given a child, start it and keep it running. Raise Complaint where it cannot be started at all."""
+        self.children.append(child)
+        self._start(child)
+
+    def child(self, name: str) -> Child:
+        """Return the child of that name. Raise KeyError where there is none."""
+        for child in self.children:
+            if child.name == name:
+                return child
+        raise KeyError(name)
+
+    def poll(self) -> bool:
+        """Look after every child; return whether one was started again. Raise Complaint where the run must end."""
+        restarted = False
+        now_s = self._clock()
+        for child in self.children:
+            if not child.wanted or child.process is None:
+                continue
+            if child.due_s is not None:
+                if now_s >= child.due_s:
+                    child.due_s = None
+                    child.restarts += 1
+                    self._start(child)
+                    restarted = True
+                continue
+            status = child.process.poll()
+            if status is not None:
+                self._mourn(child, status, now_s)
+        return restarted
+
+    def stop_one(self, name: str, grace_s: float = CHILD_GRACE_S) -> None:
+        """Given a child's name, end it for good: politely, then by force. A name without a child is left alone."""
+        for child in self.children:
+            if child.name == name:
+                child.wanted = False
+                _ask_to_end(child)
+                _wait_for(child, self._clock() + grace_s, self._clock)
+                _kill(child)
+
+    def stop(self, within_s: float = STOP_WITHIN_S) -> Sequence[str]:
+        """Stop every child in reverse order within the bound; return the names of those that had to be killed."""
+        deadline_s = self._clock() + within_s
+        for child in reversed(self.children):
+            child.wanted = False
+            _ask_to_end(child)
+            _wait_for(child, min(self._clock() + CHILD_GRACE_S, deadline_s), self._clock)
+        killed = [child.name for child in self.children if child.pid is not None]
+        for child in self.children:
+            _kill(child)
+        return killed
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.process = child.start()
+        except OSError as error:
+            raise Complaint(f"{child.name} cannot be started: {error}", status=1) from None
+        child.started_s = self._clock()
+
+    def _mourn(self, child: Child, status: int, now_s: float) -> None:
+        """Decide what follows a child's death."""
+        words = last_words(child.log)
+        if status == EXIT_CONFIG:
+            raise Complaint(words or f"{child.name} refuses its settings; see {child.log}", EXIT_CONFIG)
+        child.deaths = 1 if now_s - child.started_s >= HEALTHY_AFTER_S else child.deaths + 1
+        manner = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
+        if child.deaths >= DEATHS_MAX:
+            raise Complaint(f"{child.name} {manner} {child.deaths} times in a row: {words or 'no word'}", status=1)
+        pause_s = BACK_OFF_S[min(child.deaths, len(BACK_OFF_S)) - 1]
+        child.due_s = now_s + pause_s
+        self._say(f"{child.name} {manner}; starting it again in {pause_s:g} s" + (f" ({words})" if words else ""))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _ask_to_end(child: Child) -> None:
+    if child.pid is not None and child.process is not None:
+        with suppress(ProcessLookupError):
+            child.process.terminate()
+
+
+def _wait_for(child: Child, deadline_s: float, clock: Callable[[], float]) -> None:
+    while child.pid is not None and clock() < deadline_s:
+        time.sleep(POLL_S)
+
+
+def _kill(child: Child) -> None:
+    if child.process is not None:
+        with suppress(ProcessLookupError):
+            child.process.kill()
+        child.process.wait()
