@@ -94,7 +94,7 @@ def default_rules(
         price_precision=price_digits,
         quantity_precision=quantity_digits,
         trigger_protect=Decimal("0.0500" if eth else "0.1000"),
-        liquidation_fee=Decimal("0.0125" if eth else "0.0150"),
+        liquidation_fee=Decimal("0.0125"),
         market_take_bound=Decimal("0.05" if eth else "0.10"),
         brackets=_ETH_BRACKETS if eth else _OTHER_BRACKETS,
     )

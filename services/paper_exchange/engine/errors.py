@@ -1,7 +1,7 @@
 """The exchange's refusals: one error class, and a table of every code and text the engine can answer with.
 
-Texts are the exchange's own, to the letter, because clients match on them. `raise errors.BAD_SYMBOL()` reads the
-same wherever it stands; texts with a `%s` take its value: `errors.BAD_LEVERAGE(126)`.
+Texts are the exchange's own, to the letter, because clients match on them. `raise refused(errors.BAD_SYMBOL)` reads
+the same wherever it stands; texts with a `%s` take its value: `refused(errors.BAD_LEVERAGE, 126)`.
 """
 
 from typing import NamedTuple
@@ -21,14 +21,15 @@ class ExchangeError(Exception):
 
 
 class Refusal(NamedTuple):
-    """One line of the exchange's error table; called, it makes the error to raise."""
+    """One line of the exchange's error table."""
 
     code: int
     text: str
 
-    def __call__(self, *values: object) -> ExchangeError:
-        """Given the values of the text's `%s`, return the error."""
-        return ExchangeError(self.code, self.text % values if values else self.text)
+
+def refused(refusal: Refusal, *values: object) -> ExchangeError:
+    """Given a line of the table and the values of its `%s`, return the error to raise."""
+    return ExchangeError(refusal.code, refusal.text % values if values else refusal.text)
 
 
 MANDATORY_MISSING = Refusal(-1102, "Mandatory parameter '%s' was not sent, was empty/null, or malformed.")
@@ -67,6 +68,7 @@ PRICE_ABOVE_MULTIPLIER = Refusal(-4016, "Limit price can't be higher than %s.")
 QUANTITY_OFF_STEP = Refusal(-4023, "Qty not increased by step size.")
 PRICE_BELOW_MULTIPLIER = Refusal(-4024, "Limit price can't be lower than %s.")
 BAD_LEVERAGE = Refusal(-4028, "Leverage %s is not valid")
+BAD_WORKING_TYPE = Refusal(-4031, "Invalid parameter working type")
 MAX_ALGO_ORDERS = Refusal(-4045, "Reach max stop order limit.")
 SAME_MARGIN_TYPE = Refusal(-4046, "No need to change margin type.")
 MARGIN_TYPE_OPEN_ORDERS = Refusal(-4047, "Margin type cannot be changed if there exists open orders.")
@@ -104,6 +106,10 @@ MULTI_ASSETS_ISOLATED = Refusal(
 ISOLATED_MULTI_ASSETS = Refusal(-4168, "Unable to adjust to isolated-margin mode under the Multi-Assets mode.")
 MULTI_ASSETS_OPEN_ORDERS = Refusal(-4170, "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.")
 SAME_MULTI_ASSETS = Refusal(-4171, "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.")
+GTE_WITHOUT_POSITION = Refusal(
+    -4509,
+    "Time in Force (TIF) GTE can only be used with open positions. Please ensure that positions are available.",
+)
 FILL_OR_KILL = Refusal(
     -5021,
     "Due to the order could not be filled immediately, the FOK order has been rejected. "

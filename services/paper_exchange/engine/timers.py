@@ -1,0 +1,57 @@
+"""What happens because time passes: GTD orders run out, and so do countdowns nobody renewed."""
+
+import heapq
+
+from services.paper_exchange.engine import algos, errors, lifecycle, orders
+from services.paper_exchange.engine.enums import AlgoStatus, OrderStatus
+from services.paper_exchange.engine.errors import refused
+from services.paper_exchange.engine.records import Countdown
+from services.paper_exchange.engine.state import State
+
+
+def advance(state: State, now_ms: int) -> None:
+    """Given the clock, which never goes back, do what was due by now."""
+    state.now_ms = max(state.now_ms, now_ms)
+    timers = state.timers
+    while timers and timers[0][0] <= state.now_ms:
+        _run_out(state, *heapq.heappop(timers))
+
+
+def next_deadline_ms(state: State) -> int | None:
+    """Return the earliest deadline that may have something to do, or None."""
+    return state.timers[0][0] if state.timers else None
+
+
+def set_countdown(state: State, symbol: str, countdown_ms: int) -> None:
+    """Given a countdown in milliseconds, start or renew it; 0 stops it."""
+    if countdown_ms < 0:
+        raise refused(errors.BAD_PARAMETER, "countdownTime")
+    state.desk(symbol)
+    deadline = state.now_ms + countdown_ms if countdown_ms else 0
+    _keep_countdown(state, symbol, deadline)
+    if deadline:
+        heapq.heappush(state.timers, (deadline, 0, symbol))
+
+
+def _run_out(state: State, deadline_ms: int, number: int, symbol: str) -> None:
+    """Given a timer's entry, act on it unless it is stale."""
+    desk = state.desks[symbol]
+    if number == 0:
+        if state.countdowns.get(symbol) == deadline_ms:
+            _keep_countdown(state, symbol, 0)
+            orders.cancel_all(state, desk)
+        return
+    algo = state.open_algos.get(number)
+    if algo is not None:
+        algos.end(state, algo, AlgoStatus.EXPIRED)
+    order = desk.open.get(number)
+    if order is not None and order.good_till_ms == deadline_ms:
+        lifecycle.end(state, desk, order, OrderStatus.EXPIRED)
+
+
+def _keep_countdown(state: State, symbol: str, deadline_ms: int) -> None:
+    if deadline_ms:
+        state.countdowns[symbol] = deadline_ms
+    else:
+        state.countdowns.pop(symbol, None)
+    state.outbox.countdowns[symbol] = Countdown(symbol, deadline_ms)
