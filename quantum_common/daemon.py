@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NoReturn, TypeVar
 
@@ -49,7 +49,7 @@ class Runtime(Generic[S]):
     def consumer(
         self,
         group: str,
-        handlers: dict[str, Handler],
+        handlers: Mapping[str, Handler],
         *,
         lane: Lane = symbol_lane,
         recover: Callable[[], Awaitable[None]] | None = None,
@@ -66,9 +66,12 @@ class Runtime(Generic[S]):
         while not self.stop.is_set():
             try:
                 await step()
-            except UNREACHABLE:
-                self.progress.redis_up = False
-            await self.pause(period_ms)
+            except UNREACHABLE as error:
+                self.log.warning("redis is gone; trying again", error=str(error))
+                await self.pause(max(period_ms, 500))
+            else:
+                if period_ms:
+                    await self.pause(period_ms)
 
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from quantum_common.money import parse_decimal, plain
@@ -141,6 +142,7 @@ class Record(BaseModel):
 
     _optional: ClassVar[frozenset[str]]
     _wire_names: ClassVar[tuple[tuple[str, str], ...]]
+    _wires: ClassVar[tuple[str, ...]]
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -150,6 +152,7 @@ class Record(BaseModel):
         last = ("timestamp", "ts_ms")  # as an operator reads an entry: what first, when last
         names = [name for name in fields if name not in last] + [name for name in last if name in fields]
         cls._wire_names = tuple((name, fields[name].alias or name) for name in names)
+        cls._wires = tuple(wire for _, wire in cls._wire_names)
         cls._optional = frozenset(
             field.alias or name for name, field in fields.items() if NoneType in get_args(field.annotation)
         )
@@ -157,15 +160,33 @@ class Record(BaseModel):
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
         """Return the field names as they stand in the stream or hash, in order."""
-        return tuple(wire for _, wire in cls._wire_names)
+        return cls._wires
 
     def to_fields(self) -> dict[str, str]:
         """Return every field as a flat string, empty where unknown."""
         return {wire: _encode(getattr(self, name)) for name, wire in self._wire_names}
 
+    def to_json(self) -> str:
+        """Return the flat fields as one JSON object."""
+        return orjson.dumps(self.to_fields()).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Given what `to_json` wrote, return the record. Raise Malformed where it is something else."""
+        try:
+            fields = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise Malformed("entry", f"is not JSON: {error}") from None
+        if not isinstance(fields, dict):
+            raise Malformed("entry", "is not a JSON object")
+        return cls.from_fields(fields)
+
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """Given flat string fields, return the record. Raise Malformed naming the first field that is wrong."""
+        for wire in cls.wire_names():
+            if wire not in fields:
+                raise Malformed(wire, "is missing")
         optional = cls._optional
         values = {name: (None if value == "" and name in optional else value) for name, value in fields.items()}
         try:
@@ -191,7 +212,7 @@ def _encode(value: object) -> str:
 class Stamped(Record):
     """A message that says when it was made: `timestamp` in epoch seconds, `ts_ms` in epoch milliseconds."""
 
-    timestamp: EpochSeconds
+    timestamp: EpochSeconds = 0
     ts_ms: EpochMs
 
     @model_validator(mode="before")

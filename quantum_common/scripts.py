@@ -14,8 +14,6 @@ import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from quantum_common.messages import Record
-
 Argument = str | int | Sequence[str] | Mapping[str, str]
 
 
@@ -32,7 +30,7 @@ class Script:
         if keys.keys() != set(self._keys) or arguments.keys() != set(self._arguments):
             raise KeyError(f"{self.name}: takes keys {self._keys} and arguments {self._arguments}")
         return await self._script(
-            keys=[keys[name] for name in self._keys], args=[_flat(arguments[name]) for name in self._arguments]
+            keys=[keys[name] for name in self._keys], args=[as_argument(arguments[name]) for name in self._arguments]
         )
 
 
@@ -53,7 +51,8 @@ def _header(source: str, word: str) -> tuple[str, ...]:
     return tuple(found[1].split())
 
 
-def _flat(value: Argument) -> str:
+def as_argument(value: Argument) -> str:
+    """Given an argument, return it as the text that a script receives."""
     match value:
         case str():
             return value
@@ -63,8 +62,3 @@ def _flat(value: Argument) -> str:
             return orjson.dumps([part for pair in value.items() for part in pair]).decode()
         case _:
             return orjson.dumps(list(value)).decode()
-
-
-def fields_of(record: Record | None) -> Mapping[str, str]:
-    """Given a record, return its flat fields; none where there is no record."""
-    return {} if record is None else record.to_fields()

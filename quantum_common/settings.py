@@ -184,6 +184,14 @@ def read_secret(path: Path | None, key: str) -> SecretStr:
     return SecretStr(text)
 
 
+def credentials(settings: CommonSettings) -> tuple[SecretStr, SecretStr]:
+    """Given settings, return the exchange's API key and secret. Raise SettingsError where one cannot be used."""
+    return (
+        read_secret(settings.quantum_api_key_file, "QUANTUM_API_KEY_FILE"),
+        read_secret(settings.quantum_api_secret_file, "QUANTUM_API_SECRET_FILE"),
+    )
+
+
 def shown(settings: CommonSettings) -> dict[str, Any]:
     """Given settings, return them as a service shows them once at its start; secrets are only paths anyway."""
     return {name.upper(): str(value) for name, value in settings.model_dump().items() if value not in (None, "")}

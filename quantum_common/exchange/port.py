@@ -184,7 +184,7 @@ class ReferencePort(Protocol):
     """What is the same for everybody."""
 
     async def server_time_ms(self) -> int:
-        """Return the exchange's clock."""
+        """Return the exchange's clock: ours plus the offset that the adapter keeps measured, without a request."""
         ...
 
     async def rules(self) -> Mapping[str, SymbolRules]:

@@ -1,0 +1,105 @@
+"""The executor's store on Redis: one round trip to read, one script for each write."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from quantum_common.keys import GROUP_EXECUTOR, Keys
+from quantum_common.messages import Issuer, Permit, Plan, Result
+from quantum_common.redis_client import Redis
+from quantum_common.scripts import Script, as_argument
+from quantum_common.state import OrderRecord, TradingState
+from quantum_common.stream import Message
+from services.intent_executor.decide import Seen
+from services.intent_executor.ports import Claim
+
+KEEP_TERMINAL_MS = 3 * 86_400_000  # as long as the exchange can be asked about an order that never filled
+
+
+class RedisStore:
+    """Implements `Store`."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._claim = Script(redis, "claim_order")
+        self._finish = Script(redis, "finish_plan")
+
+    async def gather(self, plan: Plan) -> Seen:
+        """Read the journal, both permits, the trading state and the leverage in one round trip."""
+        keys = self._keys
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(keys.order(plan.plan_id))
+            pipe.mget(keys.permit(Issuer.GOVERNOR, plan.plan_id), keys.permit(Issuer.P33, plan.plan_id))
+            pipe.hget(keys.governor_state, "trading_state")
+            pipe.hget(keys.snapshot(plan.symbol), "leverage")
+            record, (governor, p33), state, leverage = await pipe.execute()
+        return Seen(
+            record=OrderRecord.from_fields(record) if record else None,
+            governor=_permit(governor),
+            p33=_permit(p33),
+            governor_text=governor or "",
+            p33_text=p33 or "",
+            trading_state=TradingState(state) if state else None,
+            leverage=int(leverage) if leverage else None,
+        )
+
+    async def claim(self, plan: Plan, seen: Seen, record: OrderRecord) -> Claim:
+        """Run `claim_order`."""
+        keys = self._keys
+        answer = await self._claim(
+            {
+                "order": keys.order(plan.plan_id),
+                "permit_governor": keys.permit(Issuer.GOVERNOR, plan.plan_id),
+                "permit_p33": keys.permit(Issuer.P33, plan.plan_id),
+                "governor_state": keys.governor_state,
+            },
+            {
+                "governor_text": seen.governor_text,
+                "p33_text": seen.p33_text,
+                "trading_state": seen.trading_state or "",
+                "record": record.to_fields(),
+            },
+        )
+        return Claim(str(answer))
+
+    async def finish(self, plan: Plan, result: Result, record: OrderRecord, message: Message, *, unsent: bool) -> bool:
+        """Run `finish_plan`."""
+        keys = self._keys
+        answer = await self._finish(
+            {"order": keys.order(plan.plan_id), "results": keys.results, "plans": keys.plans},
+            {
+                "group": GROUP_EXECUTOR,
+                "entry": message.id,
+                "record": {**record.to_fields(), "result": as_argument(result.to_fields())},
+                "unsent": int(unsent),
+                "keep_ms": KEEP_TERMINAL_MS,
+            },
+        )
+        return answer == "finished"
+
+    async def acknowledge(self, message: Message) -> None:
+        """Acknowledge one entry."""
+        await self._redis.xack(message.stream, GROUP_EXECUTOR, message.id)
+
+    async def standing_stop(self, symbol: str) -> str:
+        """Read the remembered stop."""
+        return str(await self._redis.hget(self._keys.stop(symbol), "client_id") or "")
+
+    async def keep_stop(self, symbol: str, client_id: str, trigger_price: str, now_ms: int) -> None:
+        """Write or delete the remembered stop."""
+        key = self._keys.stop(symbol)
+        if not client_id:
+            await self._redis.delete(key)
+            return
+        fields: dict[Any, Any] = {"client_id": client_id, "trigger_price": trigger_price, "updated_ms": str(now_ms)}
+        await self._redis.hset(key, mapping=fields)
+
+
+def _permit(text: str | None) -> Permit | None:
+    """Given a permit as JSON of its flat fields, return it, or None where there is none."""
+    return Permit.from_json(text) if text else None
+
+
+def streams_written(keys: Keys) -> Sequence[str]:
+    """Return the streams that the executor writes, and therefore trims."""
+    return (keys.results,)

@@ -1,0 +1,24 @@
+"""Connects the executor to Redis and the exchange."""
+
+from quantum_common.daemon import Runtime
+from quantum_common.exchange.connect import open_exchange
+from quantum_common.keys import GROUP_EXECUTOR
+from quantum_common.settings import credentials
+from services.intent_executor.service import Executor
+from services.intent_executor.settings import ExecutorSettings
+from services.intent_executor.store import RedisStore, streams_written
+
+SWEEP_EVERY_MS = 100
+
+
+async def start(runtime: Runtime[ExecutorSettings]) -> None:
+    """Run the executor until the daemon is to stop."""
+    keys, settings = runtime.keys, runtime.settings
+    async with open_exchange(settings, credentials(settings), (), runtime.clock, runtime.log) as exchange:
+        executor = Executor(RedisStore(runtime.redis, keys), exchange.orders, runtime.clock, runtime.log, settings)
+        handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
+        await runtime.run(
+            runtime.consumer(GROUP_EXECUTOR, handlers, recover=executor.recover),
+            runtime.every(SWEEP_EVERY_MS, executor.sweep),
+            owns=streams_written(keys),
+        )

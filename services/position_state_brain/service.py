@@ -1,0 +1,169 @@
+"""P3.3's loop bodies: plans in, permits out; results in, trades expected; the exchange's events in, facts booked."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import assert_never
+
+from quantum_common.clock import Clock
+from quantum_common.exchange.port import (
+    AccountPort,
+    Connected,
+    ExchangeUnavailable,
+    LeverageChanged,
+    PositionChanged,
+    Traded,
+    TradeView,
+    WalletChanged,
+)
+from quantum_common.log import Log
+from quantum_common.messages import Action, Decision, Plan, Result
+from quantum_common.money import plain
+from quantum_common.stream import Message
+from services.position_state_brain.bookkeeper import Bookkeeper
+from services.position_state_brain.decide import Limits, decide, needs_fresh_position
+from services.position_state_brain.ports import Store
+from services.position_state_brain.settings import P33Settings
+from services.position_state_brain.watch import Watch
+
+RESERVE_MARGIN_MS = 15_000  # how long after its expiry a plan that was sent may still be without its result
+EXPECT_FOR_MS = 60_000  # how long the exchange's list may lag behind a result before that is only a warning
+EXPECT_PAUSES_MS = (5, 20, 50, 100)  # a fill that the stream is about to bring is not worth a request
+
+
+@dataclass
+class PositionStateBrain:
+    """Permits plans and keeps the books."""
+
+    store: Store
+    exchange: AccountPort
+    clock: Clock
+    log: Log
+    settings: P33Settings
+    active: set[str] = field(default_factory=set)  # symbols whose trades are read again on the timer
+    resync: bool = True
+    _synced_ms: int = 0
+    _funding_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.books = Bookkeeper(self.store, self.exchange, self.clock, self.log, self.settings.p33_facts_kept)
+        self.watch = Watch(self.store, self.exchange, self.books, self.clock, self.log, self.settings)
+        self._allowlist = frozenset(self.settings.p33_allowlist)
+
+    async def recover(self) -> None:
+        """Fold the ledgers anew; then everything is read from the exchange again, before the first permit."""
+        await self.books.recover()
+        await self.watch.recover()
+        self.resync = True
+
+    # --- plans and results -----------------------------------------------------------------------------------------
+
+    async def handle_plan(self, message: Message) -> None:
+        """Permit or refuse one plan."""
+        plan = Plan.from_fields(message.fields)
+        if plan.decision is Decision.BLOCKED:
+            await self.store.acknowledge(message)
+            return
+        seen = await self.store.position(plan.symbol)
+        limits = await self._limits(plan.symbol)
+        if needs_fresh_position(plan, seen, limits, self.clock.now_ms()) and self.clock.now_ms() < plan.expires_ms:
+            await self.watch.fresh(plan.symbol)
+            seen = await self.store.position(plan.symbol)
+        while True:
+            permit = decide(plan, seen, limits, self.clock.now_ms())
+            reserve_until_ms = plan.expires_ms + RESERVE_MARGIN_MS if plan.action is not Action.UPDATE_SL else 0
+            if await self.store.permit(plan, permit, message, reserve_until_ms):
+                return
+            seen = await self.store.position(plan.symbol)
+
+    async def handle_result(self, message: Message) -> None:
+        """A result says which order to expect and how much of it: have it booked, then the symbol is free again."""
+        result = Result.from_fields(message.fields)
+        if result.order_id is not None and result.filled_qty > 0:
+            self.active.add(result.symbol)
+            await self._expect(result, result.order_id)
+        await self.store.settle(result, message)
+
+    async def _expect(self, result: Result, order_id: int) -> None:
+        """Wait a moment for the stream to bring an order's trades; where it does not, read the exchange's list."""
+        symbol, qty = result.symbol, result.filled_qty
+        if symbol not in self.books.books:
+            return  # Redis forgot the symbol: its first snapshot adopts the position
+        for pause_ms in EXPECT_PAUSES_MS:
+            if self.books.booked_qty(symbol, order_id) >= qty:
+                return
+            await self.clock.sleep_ms(pause_ms)
+        missing = await self.books.sync(symbol)
+        booked = self.books.booked_qty(symbol, order_id)
+        if booked >= qty:
+            self.log.warning("the stream did not bring a fill; read from the exchange", symbol=symbol, count=missing)
+        elif self.clock.now_ms() - result.ts_ms < EXPECT_FOR_MS:
+            raise ExchangeUnavailable(f"{symbol}: order {order_id} filled {qty}, its trades show {booked} so far")
+        else:  # booked long ago and folded away, or before our time; a real difference shows in the next snapshot
+            self.log.warning("no trades of an old result", symbol=symbol, order_id=order_id, booked=plain(booked))
+
+    async def _limits(self, symbol: str) -> Limits:
+        rules = (await self.exchange.rules()).get(symbol)
+        step = rules.step_size if rules else Decimal("0.00000001")
+        return Limits(symbol in self._allowlist, self.settings.p33_stale_after_ms, step)
+
+    # --- the exchange ----------------------------------------------------------------------------------------------
+
+    async def listen(self) -> None:
+        """Take one event of the user data stream."""
+        event = await self.exchange.next_event()
+        match event:
+            case Traded(trade):
+                self.active.add(trade.symbol)
+                await self._book(trade)
+            case PositionChanged():
+                await self.watch.position_changed(event)
+            case WalletChanged(_, reason):
+                self.watch.wallet_changed(event)
+                if reason == "FUNDING_FEE":
+                    self._funding_ms = 0
+            case LeverageChanged():
+                pass  # the next snapshot says it
+            case Connected():
+                self.resync = True
+            case _:
+                assert_never(event)
+
+    async def _book(self, trade: TradeView) -> None:
+        """Book a trade of the stream; what cannot be booked now is read again from the exchange's list."""
+        booked = False
+        try:
+            await self.books.book_trade(trade)
+            booked = True
+        except ExchangeUnavailable as error:
+            self.log.warning("a trade waits for the exchange's list", symbol=trade.symbol, error=error.cause)
+        finally:
+            self.resync = self.resync or not booked
+
+    async def snapshot(self) -> None:
+        """One snapshot cycle."""
+        await self.watch.cycle()
+
+    async def sync(self) -> None:
+        """Read the exchange's own lists where a connection was lost, or their time has come: they are the truth."""
+        now_ms = self.clock.now_ms()
+        if self.resync:
+            self.resync = False
+            standing = {symbol for symbol, book in self.books.books.items() if book.folded.position_amt or book.facts}
+            await self.books.sync_all(sorted(self.active | standing))
+            self._synced_ms = now_ms
+        elif now_ms - self._synced_ms >= self.settings.p33_trades_every_ms:
+            self._synced_ms = now_ms
+            active, self.active = sorted(self.active), set()
+            await self.books.sync_all(active)
+        if now_ms - self._funding_ms >= self.settings.p33_trades_every_ms:
+            self._funding_ms = now_ms
+            await self._sync_funding(now_ms)
+
+    async def _sync_funding(self, now_ms: int) -> None:
+        """Book the funding payments of the last two days that are not booked yet."""
+        since_ms = now_ms - 2 * 86_400_000
+        try:
+            for payment in await self.exchange.funding(since_ms):
+                await self.books.book_funding(payment)
+        except ExchangeUnavailable as error:
+            self.log.warning("funding cannot be read now", error=error.cause)

@@ -1,0 +1,221 @@
+"""P3.3's store on Redis: one round trip to read, one script for each write."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from quantum_common.keys import GROUP_P33, PERMIT_TTL_MS, Keys
+from quantum_common.messages import EvalType, JournalEntry, Permit, Plan, ReconcileEvent, Result
+from quantum_common.money import parse_decimal, plain
+from quantum_common.redis_client import Redis
+from quantum_common.scripts import Script
+from quantum_common.state import Hold, Ledger, Portfolio, Snapshot
+from quantum_common.stream import Message
+from services.position_state_brain.decide import PositionView
+from services.position_state_brain.fold import Book, Checkpoint, Fact, Peak
+from services.position_state_brain.ports import Booking
+
+CHECKPOINT = "checkpoint"
+PEAK = "peak"
+JOURNAL_LOOK_BACK = 1_000
+SCAN_COUNT = 500
+
+
+class RedisStore:
+    """Implements `Store`."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._permit = Script(redis, "p33_permit")
+        self._book_fact = Script(redis, "book_fact")
+        self._compact = Script(redis, "compact_fills")
+        self._raise_peak = Script(redis, "raise_peak")
+        self._set_hold = Script(redis, "set_hold")
+
+    # --- permits -----------------------------------------------------------------------------------------------
+
+    async def position(self, symbol: str) -> PositionView:
+        """Read snapshot, ledger, hold and what is under way in one round trip."""
+        keys = self._keys
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key in (keys.snapshot(symbol), keys.ledger(symbol), keys.hold(symbol), keys.in_flight(symbol)):
+                pipe.hgetall(key)
+            snapshot, ledger, hold, in_flight = await pipe.execute()
+        return PositionView(
+            snapshot=Snapshot.from_fields(snapshot) if snapshot else None,
+            ledger=Ledger.from_fields(ledger) if ledger else None,
+            hold=Hold.from_fields(hold) if hold else None,
+            in_flight={plan: int(until_ms) for plan, until_ms in in_flight.items()},
+        )
+
+    async def permit(self, plan: Plan, permit: Permit, message: Message, reserve_until_ms: int) -> bool:
+        """Run `p33_permit`."""
+        keys = self._keys
+        answer = await self._permit(
+            {
+                "permit": keys.permit(permit.issuer, plan.plan_id),
+                "permits": keys.permits,
+                "plans": keys.plans,
+                "in_flight": keys.in_flight(plan.symbol),
+            },
+            {
+                "group": GROUP_P33,
+                "entry": message.id,
+                "permit_text": permit.to_json(),
+                "permit_fields": permit.to_fields(),
+                "ttl_ms": PERMIT_TTL_MS,
+                "plan_id": plan.plan_id,
+                "reserve_until_ms": reserve_until_ms if permit.allow else 0,
+                "exclusive": int(permit.allow and plan.eval_type is EvalType.ENTRY),
+                "now_ms": permit.ts_ms,
+            },
+        )
+        return answer == "written"
+
+    async def settle(self, result: Result, message: Message) -> None:
+        """Forget the plan, then acknowledge: torn between the two, the result comes again and finds it forgotten."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(self._keys.in_flight(result.symbol), result.plan_id)
+            pipe.xack(message.stream, GROUP_P33, message.id)
+            await pipe.execute()
+
+    async def acknowledge(self, message: Message) -> None:
+        """Acknowledge one entry."""
+        await self._redis.xack(message.stream, GROUP_P33, message.id)
+
+    async def under_way(self, symbol: str, now_ms: int) -> bool:
+        """Read the reservations of a symbol."""
+        flights: Any = await self._redis.hgetall(self._keys.in_flight(symbol))
+        return any(int(until_ms) > now_ms for until_ms in flights.values())
+
+    # --- facts and ledgers ---------------------------------------------------------------------------------------
+
+    async def books(self) -> Sequence[Book]:
+        """Scan for the symbols that have facts, and read each."""
+        prefix = self._keys.fills("")
+        symbols = [key.removeprefix(prefix) async for key in self._redis.scan_iter(prefix + "*", count=SCAN_COUNT)]
+        return [(await self.book(symbol))[0] for symbol in sorted(symbols)]
+
+    async def book(self, symbol: str) -> tuple[Book, Ledger | None]:
+        """Read a symbol's facts and its ledger in one round trip."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._keys.fills(symbol))
+            pipe.hgetall(self._keys.ledger(symbol))
+            fields, ledger_fields = await pipe.execute()
+        peak = fields.pop(PEAK, None)
+        checkpoint = Checkpoint.from_json(fields.pop(CHECKPOINT))
+        facts = {fact_id: Fact.from_json(text) for fact_id, text in fields.items()}
+        facts = {fact_id: fact for fact_id, fact in facts.items() if not checkpoint.covers(fact)}
+        ledger = Ledger.from_fields(ledger_fields) if ledger_fields else None
+        book = Book(symbol, checkpoint, facts, Peak.from_json(peak) if peak else None)
+        book.journal_id = ledger.journal_id if ledger else ""
+        return book, ledger
+
+    async def begin(self, symbol: str, checkpoint: Checkpoint, ledger: Ledger) -> None:
+        """Write the first checkpoint and the ledger, unless they are there."""
+        fields: dict[Any, Any] = ledger.to_fields()
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hsetnx(self._keys.fills(symbol), CHECKPOINT, checkpoint.to_json())
+            pipe.hset(self._keys.ledger(symbol), mapping=fields)
+            await pipe.execute()
+
+    async def write_fact(
+        self, symbol: str, fact: Fact, entry: JournalEntry, ledger: Ledger, expected: str
+    ) -> tuple[Booking, str]:
+        """Run `book_fact`."""
+        fields = ledger.to_fields()
+        del fields["journal_id"]  # the script knows it first
+        answer: Any = await self._book_fact(
+            {
+                "fills": self._keys.fills(symbol),
+                "ledger": self._keys.ledger(symbol),
+                "journal": self._keys.journal,
+            },
+            {
+                "fact_id": fact.fact_id,
+                "fact": fact.to_json(),
+                "expected": expected,
+                "entry": entry.to_fields(),
+                "ledger_fields": fields,
+            },
+        )
+        return Booking(answer[0]), str(answer[1])
+
+    async def rewrite_ledger(self, symbol: str, ledger: Ledger) -> None:
+        """Write a ledger whole."""
+        fields: dict[Any, Any] = ledger.to_fields()
+        await self._redis.hset(self._keys.ledger(symbol), mapping=fields)
+
+    async def journaled(self, symbol: str, fact_id: str) -> bool:
+        """Look through the newest entries of the journal."""
+        entries: Any = await self._redis.xrevrange(self._keys.journal, count=JOURNAL_LOOK_BACK)
+        return any(fields["symbol"] == symbol and fields["trade_id"] == fact_id for _, fields in entries)
+
+    async def write_journal(self, entry: JournalEntry) -> str:
+        """Add one entry."""
+        fields: dict[Any, Any] = entry.to_fields()
+        return str(await self._redis.xadd(self._keys.journal, fields))
+
+    async def compact(self, symbol: str, checkpoint: Checkpoint, folded: Iterable[str]) -> None:
+        """Run `compact_fills`."""
+        await self._compact(
+            {"fills": self._keys.fills(symbol)}, {"checkpoint": checkpoint.to_json(), "folded": list(folded)}
+        )
+
+    async def raise_peaks(self, peaks: Mapping[str, Peak]) -> None:
+        """Run `raise_peak` for each symbol."""
+        for symbol, peak in peaks.items():
+            await self._raise_peak(
+                {"fills": self._keys.fills(symbol), "ledger": self._keys.ledger(symbol)},
+                {"opened_ms": peak.opened_ms, "peak": peak.to_json(), "price": plain(peak.price)},
+            )
+
+    # --- snapshots and holds -------------------------------------------------------------------------------------
+
+    async def write_snapshots(self, snapshots: Mapping[str, Snapshot], portfolio: Portfolio | None) -> None:
+        """Write all in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for symbol, snapshot in snapshots.items():
+                fields: dict[Any, Any] = snapshot.to_fields()
+                pipe.hset(self._keys.snapshot(symbol), mapping=fields)
+            if portfolio is not None:
+                totals: dict[Any, Any] = portfolio.to_fields()
+                pipe.hset(self._keys.portfolio, mapping=totals)
+            await pipe.execute()
+
+    async def portfolio(self) -> Portfolio | None:
+        """Read the portfolio."""
+        fields: Any = await self._redis.hgetall(self._keys.portfolio)
+        return Portfolio.from_fields(fields) if fields else None
+
+    async def stops(self, symbols: Iterable[str]) -> Mapping[str, Decimal]:
+        """Read the remembered stops in one round trip."""
+        names = list(symbols)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for symbol in names:
+                pipe.hget(self._keys.stop(symbol), "trigger_price")
+            prices = await pipe.execute()
+        return {symbol: parse_decimal(price) for symbol, price in zip(names, prices, strict=True) if price}
+
+    async def held(self) -> Mapping[str, Hold]:
+        """Scan for holds."""
+        prefix = self._keys.hold("")
+        holds = {}
+        async for key in self._redis.scan_iter(prefix + "*", count=SCAN_COUNT):
+            fields: Any = await self._redis.hgetall(key)
+            if fields:
+                holds[key.removeprefix(prefix)] = Hold.from_fields(fields)
+        return holds
+
+    async def hold(self, symbol: str, hold: Hold | None, event: ReconcileEvent) -> None:
+        """Run `set_hold`."""
+        await self._set_hold(
+            {"hold": self._keys.hold(symbol), "events": self._keys.reconcile_events},
+            {"fields": hold.to_fields() if hold else {}, "event": event.to_fields()},
+        )
+
+
+def streams_written(keys: Keys) -> Sequence[str]:
+    """Return the streams that P3.3 writes and trims; apply.permit is trimmed by the governor, its other writer."""
+    return (keys.journal, keys.reconcile_events)

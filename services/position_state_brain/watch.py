@@ -1,0 +1,247 @@
+"""Watches the exchange: snapshots of every symbol in one account call, the portfolio, and the drifts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from quantum_common.clock import Clock
+from quantum_common.exchange.port import AccountPort, ExchangeUnavailable, PositionChanged, PositionView, WalletChanged
+from quantum_common.log import Log
+from quantum_common.messages import ReconcileEvent
+from quantum_common.money import ZERO, plain
+from quantum_common.state import Hold, PositionSide, Snapshot, iso
+from services.position_state_brain.bookkeeper import Bookkeeper
+from services.position_state_brain.fold import Fact, FactKind, Peak
+from services.position_state_brain.portfolio import PortfolioLimits, measure
+from services.position_state_brain.ports import Store
+from services.position_state_brain.reconcile import Drift, Step, judge
+from services.position_state_brain.settings import P33Settings
+
+
+@dataclass
+class Watch:
+    """Writes what the exchange says, and makes the ledger follow it where they differ."""
+
+    store: Store
+    exchange: AccountPort
+    books: Bookkeeper
+    clock: Clock
+    log: Log
+    settings: P33Settings
+    views: dict[str, PositionView] = field(default_factory=dict)
+    drifts: dict[str, Drift] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    wallet: Decimal | None = None
+    peak_equity: Decimal = ZERO
+    _wallet_read_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self._limits = PortfolioLimits(
+            self.settings.p33_exposure_cap_usd, self.settings.p33_unstopped_risk_pct / Decimal(100)
+        )
+        self._source = self.settings.quantum_env.source
+
+    async def recover(self) -> None:
+        """Take up the peak equity and the holds as they stand."""
+        portfolio = await self.store.portfolio()
+        self.peak_equity = portfolio.peak_equity_usd if portfolio else ZERO
+        self.holds = dict(await self.store.held())
+
+    async def cycle(self) -> None:
+        """One snapshot cycle: one account call, whatever the number of symbols."""
+        try:
+            rows = await self.exchange.positions()
+            await self._read_wallet()
+        except ExchangeUnavailable as error:
+            self.log.warning("no snapshot now; entries wait", error=error.cause)
+            await self.clock.sleep_ms(error.retry_after_ms)
+            return
+        await self.take(rows)
+        for symbol in [row.symbol for row in rows]:
+            await self._reconcile(symbol)
+
+    async def take(self, rows: Sequence[PositionView]) -> None:
+        """Write the snapshots of an account call. A row older than a pushed change keeps the change."""
+        now_ms = self.clock.now_ms()
+        since_ms = await self.exchange.server_time_ms()
+        for row in rows:
+            known = self.views.get(row.symbol)
+            self.views[row.symbol] = row if known is None else newer(known, row)
+            if row.symbol not in self.books.books:
+                await self.books.begin(row.symbol, since_ms)
+        snapshots = {row.symbol: snapshot_of(self.views[row.symbol], now_ms, self._source) for row in rows}
+        await self._write(snapshots, now_ms)
+        await self._raise_peaks()
+
+    async def fresh(self, symbol: str) -> None:
+        """Read the exchange for an exit that must not wait for the next cycle. Raise ExchangeUnavailable."""
+        await self.take(await self.exchange.positions())
+        if symbol not in self.views:
+            self.log.warning("the exchange does not list this symbol", symbol=symbol)
+
+    async def position_changed(self, change: PositionChanged) -> None:
+        """Take over a pushed change of a position."""
+        known = self.views.get(change.symbol)
+        if known is None or change.event_ms < known.update_ms:
+            return
+        self.views[change.symbol] = PositionView(
+            symbol=change.symbol,
+            position_amt=change.position_amt,
+            entry_price=change.entry_price,
+            mark_price=known.mark_price,
+            unrealized_pnl=change.unrealized_pnl,
+            leverage=known.leverage,
+            liquidation_price=known.liquidation_price if change.position_amt else ZERO,
+            update_ms=change.event_ms,
+        )
+        now_ms = self.clock.now_ms()
+        await self.store.write_snapshots(
+            {change.symbol: snapshot_of(self.views[change.symbol], now_ms, self._source)}, None
+        )
+
+    def wallet_changed(self, change: WalletChanged) -> None:
+        """Take over a pushed wallet balance."""
+        self.wallet = change.balance
+
+    async def _read_wallet(self) -> None:
+        now_ms = self.clock.now_ms()
+        if self.wallet is None or now_ms - self._wallet_read_ms >= self.settings.p33_wallet_every_ms:
+            self.wallet = await self.exchange.wallet_balance()
+            self._wallet_read_ms = now_ms
+
+    async def _write(self, snapshots: Mapping[str, Snapshot], now_ms: int) -> None:
+        if self.wallet is None:
+            await self.store.write_snapshots(snapshots, None)
+            return
+        standing = [view for view in self.views.values() if view.position_amt]
+        stops = await self.store.stops([view.symbol for view in standing]) if standing else {}
+        portfolio = measure(self.wallet, standing, stops, self.peak_equity, self._limits, now_ms)
+        self.peak_equity = portfolio.peak_equity_usd
+        await self.store.write_snapshots(snapshots, portfolio)
+
+    async def _raise_peaks(self) -> None:
+        """Note new best mark prices of open positions."""
+        peaks = {}
+        for symbol, book in self.books.books.items():
+            view, folded = self.views.get(symbol), book.folded
+            if view is None or folded.opened_ms is None or folded.peak_price is None or view.mark_price <= 0:
+                continue
+            known = book.peak.price if book.peak and book.peak.opened_ms == folded.opened_ms else folded.peak_price
+            better = view.mark_price > known if folded.position_amt > 0 else view.mark_price < known
+            if better:
+                peaks[symbol] = book.peak = Peak(opened_ms=folded.opened_ms, price=view.mark_price)
+        if peaks:
+            await self.store.raise_peaks(peaks)
+
+    # --- drifts ----------------------------------------------------------------------------------------------------
+
+    async def _reconcile(self, symbol: str) -> None:
+        """Compare one symbol and take the next step, if any."""
+        view, book = self.views[symbol], self.books.books[symbol]
+        exchange_amt, ledger_amt = view.position_amt, book.folded.position_amt
+        held = symbol in self.holds
+        if exchange_amt == ledger_amt and not held:
+            self.drifts.pop(symbol, None)
+            return
+        now_ms = self.clock.now_ms()
+        moved_ms = max(self.books.moved_ms.get(symbol, 0), self._pushed_ms(view))
+        quiet = now_ms - moved_ms >= self.settings.p33_quiet_ms and not await self.store.under_way(symbol, now_ms)
+        judgement = judge(
+            exchange_amt, ledger_amt, self.drifts.get(symbol), held=held, quiet=quiet,
+            adopt_after=self.settings.p33_adopt_after, now_ms=now_ms,
+        )  # fmt: skip
+        if judgement.drift is None:
+            self.drifts.pop(symbol, None)
+        else:
+            self.drifts[symbol] = judgement.drift
+        match judgement.step:
+            case Step.NOTHING:
+                return
+            case Step.FETCH_TRADES:
+                await self._fetch(symbol)
+            case Step.HOLD:
+                await self._hold(symbol, exchange_amt, ledger_amt, now_ms)
+            case Step.ADOPT:
+                await self._adopt(symbol, view, ledger_amt, now_ms)
+            case Step.HEAL:
+                await self._heal(symbol, exchange_amt, now_ms)
+
+    def _pushed_ms(self, view: PositionView) -> int:
+        """Return when the exchange last changed a position, on the exchange's clock, which is near enough to ours."""
+        return min(view.update_ms, self.clock.now_ms())
+
+    async def _fetch(self, symbol: str) -> None:
+        """Book the trades that the exchange knows and we do not. Where they cannot be read, the drift starts anew."""
+        try:
+            await self.books.sync(symbol)
+        except ExchangeUnavailable as error:
+            self.drifts.pop(symbol, None)
+            self.log.warning("trades cannot be read now", symbol=symbol, error=error.cause)
+
+    async def _hold(self, symbol: str, exchange_amt: Decimal, ledger_amt: Decimal, now_ms: int) -> None:
+        hold = Hold(
+            reason="ledger_drift", exchange_position_amt=exchange_amt, ledger_position_amt=ledger_amt,
+            since_ms=now_ms, details="the exchange's trades do not explain the difference",
+        )  # fmt: skip
+        self.holds[symbol] = hold
+        await self.store.hold(symbol, hold, _event("held", symbol, exchange_amt, ledger_amt, now_ms))
+        self.log.error("ledger drift", symbol=symbol, exchange=plain(exchange_amt), ledger=plain(ledger_amt))
+
+    async def _adopt(self, symbol: str, view: PositionView, ledger_amt: Decimal, now_ms: int) -> None:
+        """Make the ledger agree with the exchange by a journalled adjustment. The exchange's word is the cause."""
+        book = self.books.books[symbol]
+        time_ms = await self.exchange.server_time_ms()
+        adjustment = Fact(
+            kind=FactKind.ADJUSTMENT, fact_id=f"a{time_ms}-{book.seq + 1}", trade_id=0, order_id=None, plan_id="",
+            client_order_id="", origin="adopted", qty=view.position_amt - ledger_amt, price=view.entry_price, fee=ZERO,
+            realized_pnl=ZERO, funding=ZERO, time_ms=time_ms, seq=0,
+        )  # fmt: skip
+        if await self.books.write(symbol, adjustment, cause="snapshot adopted: no trade explains the difference"):
+            event = _event("adopted", symbol, view.position_amt, ledger_amt, now_ms)
+            await self.store.hold(symbol, self.holds.get(symbol), event)
+
+    async def _heal(self, symbol: str, amt: Decimal, now_ms: int) -> None:
+        del self.holds[symbol]
+        await self.store.hold(symbol, None, _event("healed", symbol, amt, amt, now_ms))
+        self.log.info("ledger and exchange agree again", symbol=symbol, position_amt=plain(amt))
+
+
+def newer(known: PositionView, row: PositionView) -> PositionView:
+    """Given what is known and a row of an account call, return the row, but keep a change that is younger than it."""
+    if row.update_ms >= known.update_ms:
+        return row
+    pnl = (row.mark_price - known.entry_price) * known.position_amt
+    return PositionView(
+        symbol=row.symbol,
+        position_amt=known.position_amt,
+        entry_price=known.entry_price,
+        mark_price=row.mark_price,
+        unrealized_pnl=pnl,
+        leverage=row.leverage,
+        liquidation_price=known.liquidation_price,
+        update_ms=known.update_ms,
+    )
+
+
+def snapshot_of(view: PositionView, now_ms: int, source: str) -> Snapshot:
+    """Given a position, return the snapshot's record."""
+    return Snapshot(
+        position_amt=view.position_amt,
+        side=PositionSide.of(view.position_amt),
+        entry_price=view.entry_price,
+        mark_price=view.mark_price,
+        unrealized_pnl=view.unrealized_pnl,
+        leverage=view.leverage,
+        liquidation_price=view.liquidation_price,
+        ts_epoch=now_ms // 1000,
+        ts_iso=iso(now_ms),
+        ts_ms=now_ms,
+        source=source,
+    )
+
+
+def _event(kind: str, symbol: str, exchange_amt: Decimal, ledger_amt: Decimal, now_ms: int) -> ReconcileEvent:
+    return ReconcileEvent(
+        kind=kind, symbol=symbol, exchange_position_amt=exchange_amt, ledger_position_amt=ledger_amt,
+        cause="unknown" if kind != "healed" else "agreement", details="", ts_ms=now_ms,
+    )  # fmt: skip

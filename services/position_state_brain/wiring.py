@@ -1,0 +1,28 @@
+"""Connects P3.3 to Redis and the exchange."""
+
+from quantum_common.daemon import Runtime
+from quantum_common.exchange.connect import open_exchange
+from quantum_common.keys import GROUP_P33
+from quantum_common.settings import credentials
+from services.position_state_brain.service import PositionStateBrain
+from services.position_state_brain.settings import P33Settings
+from services.position_state_brain.store import RedisStore, streams_written
+
+SYNC_EVERY_MS = 200
+
+
+async def start(runtime: Runtime[P33Settings]) -> None:
+    """Run P3.3 until the daemon is to stop. Snapshots, permits and the exchange's events run side by side."""
+    keys, settings = runtime.keys, runtime.settings
+    async with open_exchange(settings, credentials(settings), (), runtime.clock, runtime.log) as exchange:
+        brain = PositionStateBrain(
+            RedisStore(runtime.redis, keys), exchange.account, runtime.clock, runtime.log, settings
+        )
+        await brain.recover()
+        await runtime.run(
+            runtime.consumer(GROUP_P33, {keys.plans: brain.handle_plan, keys.results: brain.handle_result}),
+            runtime.every(0, brain.listen),
+            runtime.every(settings.p33_snapshot_every_ms, brain.snapshot),
+            runtime.every(SYNC_EVERY_MS, brain.sync),
+            owns=streams_written(keys),
+        )
