@@ -1,0 +1,24 @@
+"""Connects the bridge to Redis and to the exchange's public filters; it needs no key of the account."""
+
+from quantum_common.daemon import Runtime
+from quantum_common.exchange.connect import open_exchange
+from quantum_common.keys import GROUP_BRIDGE
+from services.intent_bridge.service import Bridge, lane
+from services.intent_bridge.settings import BridgeSettings
+from services.intent_bridge.store import RedisState
+
+RULES_EVERY_MS = 10_000  # the adapter asks the exchange far less often
+
+
+async def start(runtime: Runtime[BridgeSettings]) -> None:
+    """Run the bridge until the daemon is to stop."""
+    settings, keys, clock, log = runtime.settings, runtime.keys, runtime.clock, runtime.log
+    async with open_exchange(settings, None, (), clock, log) as exchange:
+        state = RedisState(runtime.redis, keys, log)
+        bridge = Bridge(state, exchange.market, clock, settings.limits, keys.prefix, log)
+        await bridge.refresh_rules()
+        await runtime.run(
+            runtime.consumer(GROUP_BRIDGE, {keys.intents: bridge.handle}, lane=lane),
+            runtime.every(RULES_EVERY_MS, bridge.refresh_rules),
+            owns=(keys.plans,),
+        )

@@ -1,0 +1,181 @@
+"""The bridge at work on a real Redis: one plan an intent, one reservation an entry, whatever is delivered again."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import structlog
+from redis.asyncio import Redis
+
+from quantum_common.clock import ManualClock
+from quantum_common.exchange.port import ExchangeUnavailable, SymbolRules
+from quantum_common.keys import GROUP_BRIDGE, Keys
+from quantum_common.messages import Intent, Malformed, Plan
+from quantum_common.reasons import Gate
+from quantum_common.state import Ledger, Portfolio, Snapshot
+from quantum_common.stream import Message
+from services.intent_bridge.service import Bridge, lane
+from services.intent_bridge.store import RedisState
+from tests.unit.intent_bridge.builders import NOW_MS, RULES, intent, ledger, limits, portfolio, snapshot
+
+KEYS = Keys()
+
+
+class FixedFilters:
+    """A ReferencePort that knows one symbol, or is away."""
+
+    away = False
+
+    async def rules(self) -> Mapping[str, SymbolRules]:
+        if self.away:
+            raise ExchangeUnavailable("away")
+        return {"BTCUSDT": RULES, "ETHUSDT": RULES, "SOLUSDT": RULES}
+
+    async def server_time_ms(self) -> int:
+        return NOW_MS
+
+
+async def make_bridge(redis: Redis, **changes: Any) -> Bridge:
+    """A bridge over an empty Redis with a group."""
+    await redis.xgroup_create(KEYS.intents, GROUP_BRIDGE, id="0", mkstream=True)
+    bridge = Bridge(
+        RedisState(redis, KEYS, structlog.get_logger()), FixedFilters(), ManualClock(NOW_MS), limits(**changes),
+        KEYS.prefix, structlog.get_logger(),
+    )  # fmt: skip
+    await bridge.refresh_rules()
+    return bridge
+
+
+async def put(redis: Redis, key: str, record: Snapshot | Ledger | Portfolio) -> None:
+    fields: dict[Any, Any] = record.to_fields()
+    await redis.hset(key, mapping=fields)
+
+
+async def world(redis: Redis, position_amt: str = "0") -> None:
+    await put(redis, KEYS.portfolio, portfolio())
+    for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
+        await put(redis, KEYS.snapshot(symbol), snapshot(position_amt))
+        await put(redis, KEYS.ledger(symbol), ledger(position_amt))
+
+
+async def deliver(redis: Redis, wish: Intent | None = None, **fields: str) -> Message:
+    """Put an intent on the stream and read it as the group does."""
+    entry: dict[Any, Any] = (wish.to_fields() if wish else {}) | fields
+    await redis.xadd(KEYS.intents, entry)
+    reply: Any = await redis.xreadgroup(GROUP_BRIDGE, "intent-bridge", {KEYS.intents: ">"}, count=1)
+    [(_, [(entry_id, read)])] = reply
+    return Message(KEYS.intents, entry_id, read)
+
+
+async def plans(redis: Redis) -> list[Plan]:
+    found: Any = await redis.xrange(KEYS.plans)
+    return [Plan.from_fields(fields) for _, fields in found]
+
+
+async def pending(redis: Redis) -> int:
+    return int((await redis.xpending(KEYS.intents, GROUP_BRIDGE))["pending"])
+
+
+async def test_an_intent_becomes_a_plan_and_is_acknowledged(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await world(redis)
+    message = await deliver(redis, intent())
+    await bridge.handle(message)
+    [plan] = await plans(redis)
+    assert (plan.gate, plan.intent_id, plan.ts_ms) == (None, "intent-1", NOW_MS)
+    assert await pending(redis) == 0
+    assert list(await redis.hkeys(KEYS.bridge_reserved)) == ["BTCUSDT"]
+    assert await redis.get(KEYS.bridge_seen("intent-1")) == message.id
+    assert 0 < await redis.pttl(KEYS.bridge_seen("intent-1")) <= 86_400_000
+
+
+async def test_a_redelivered_intent_is_only_acknowledged(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await world(redis)
+    message = await deliver(redis, intent())
+    await bridge.handle(message)
+    await bridge.handle(message)
+    assert len(await plans(redis)) == 1
+
+
+async def test_a_second_entry_with_the_same_intent_is_a_blocked_duplicate_of_the_same_plan(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await world(redis)
+    for _ in range(2):
+        await bridge.handle(await deliver(redis, intent()))
+    first, second = await plans(redis)
+    assert (first.gate, second.gate) == (None, Gate.DUPLICATE_INTENT)
+    assert first.plan_id == second.plan_id
+    assert await pending(redis) == 0
+
+
+async def test_a_duplicate_that_was_read_before_the_first_was_written_is_decided_again(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await world(redis, "0.01")
+    one, two = [await deliver(redis, intent("CLOSE_FULL")) for _ in range(2)]
+    await asyncio.gather(bridge.handle(one), bridge.handle(two))
+    assert sorted(str(plan.gate) for plan in await plans(redis)) == ["None", "duplicate_intent"]
+
+
+async def test_entries_see_what_the_one_before_reserved(redis: Redis) -> None:
+    bridge = await make_bridge(redis, positions_max=2)
+    await world(redis)
+    for n, symbol in enumerate(("BTCUSDT", "ETHUSDT", "SOLUSDT")):
+        await bridge.handle(await deliver(redis, intent(intent_id=f"i{n}", symbol=symbol)))
+    assert [plan.gate for plan in await plans(redis)] == [None, None, Gate.POSITION_CAP]
+
+
+async def test_an_entry_that_the_executor_refused_gives_its_room_back(redis: Redis) -> None:
+    bridge = await make_bridge(redis, positions_max=1)
+    await world(redis)
+    await bridge.handle(await deliver(redis, intent()))
+    [first] = await plans(redis)
+    await redis.hset(KEYS.order(first.plan_id), mapping={"state": "REFUSED", "updated_ms": str(NOW_MS)})
+    await bridge.handle(await deliver(redis, intent(intent_id="i2", symbol="ETHUSDT")))
+    assert [plan.gate for plan in await plans(redis)] == [None, None]
+    assert list(await redis.hkeys(KEYS.bridge_reserved)) == ["ETHUSDT"]
+
+
+async def test_an_entry_that_the_portfolio_shows_is_not_counted_twice(redis: Redis) -> None:
+    bridge = await make_bridge(redis, positions_max=2)
+    await world(redis)
+    await bridge.handle(await deliver(redis, intent()))
+    await put(redis, KEYS.snapshot("BTCUSDT"), snapshot("0.01", ts_ms=NOW_MS + 10))
+    await put(redis, KEYS.portfolio, portfolio(open_positions=1, ts_ms=NOW_MS + 10))
+    await bridge.handle(await deliver(redis, intent(intent_id="i2", symbol="ETHUSDT")))
+    assert [plan.gate for plan in await plans(redis)] == [None, None]
+
+
+async def test_a_record_that_breaks_its_contract_counts_as_absent(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await world(redis, "0.01")
+    await redis.hset(KEYS.snapshot("BTCUSDT"), "mark_price", "many")
+    await bridge.handle(await deliver(redis, intent()))
+    await bridge.handle(await deliver(redis, intent("CLOSE_FULL", intent_id="i2")))
+    entry, closing = await plans(redis)
+    assert (entry.gate, closing.gate) == (Gate.NO_EXCHANGE_SNAPSHOT, None)
+    assert closing.price is None
+
+
+async def test_an_unknown_or_missing_field_is_malformed_and_writes_nothing(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await world(redis)
+    unknown = await deliver(redis, intent(), harvest_action="CLOSE_FULL")
+    with pytest.raises(Malformed) as fault:
+        await bridge.handle(unknown)
+    assert fault.value.field == "harvest_action"
+    assert await plans(redis) == []
+
+
+async def test_filters_hold_while_the_exchange_is_away(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    bridge.reference.away = True  # type: ignore[attr-defined]
+    await bridge.refresh_rules()
+    assert "BTCUSDT" in bridge.rules
+
+
+def test_entries_share_a_lane_and_exits_have_their_symbols() -> None:
+    opening = Message(KEYS.intents, "1-1", {"action": "OPEN", "symbol": "BTCUSDT"})
+    closing = Message(KEYS.intents, "1-2", {"action": "CLOSE_FULL", "symbol": "BTCUSDT"})
+    assert (lane(opening), lane(closing), lane(Message(KEYS.intents, "1-3", {}))) == ("entries", "BTCUSDT", "")
