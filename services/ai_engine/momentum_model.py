@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from services.ai_engine.features import MOMENTUM_BARS, SIGMA_MIN, Features
 from services.ai_engine.model import Signal
 
+NAME = "momentum"
 MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)
 TILT_MAX = 2.5
 _BPS = 10_000.0
@@ -30,7 +31,7 @@ class MomentumModel:
     weights: tuple[float, ...] = (0.15, 0.2, 0.35, 0.3)
     skill: float = 0.1
     haircut: float = 0.55
-    name: str = "momentum"
+    name: str = NAME
 
     def predict(self, features: Features) -> Signal | None:
         """Given a bar's features, return the signal; None before the features are warm or where nothing moves."""

@@ -1,0 +1,38 @@
+"""What the AI engine awaits, besides the exchange's bars (`MarketPort`) and the clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from quantum_common.messages import Intent
+from quantum_common.state import Ledger, MarketState, Portfolio
+from services.ai_engine.memory import ExitMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What stands of one symbol: its ledger, None before the first snapshot, and what the exit policy remembers."""
+
+    ledger: Ledger | None
+    memory: ExitMemory | None
+
+
+class Store(Protocol):
+    """The engine's state. Only `record_bar` writes."""
+
+    async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
+        """Return what stands of each symbol, in one round trip."""
+        ...
+
+    async def portfolio(self) -> Portfolio | None:
+        """Return the account's totals, or None before they were first written."""
+        ...
+
+    async def record_bar(
+        self, symbol: str, state: MarketState, intents: Sequence[Intent], memory: ExitMemory | None
+    ) -> bool:
+        """Write a bar's outcome in one step; `memory` None leaves the memory as it is.
+
+        Return False, with nothing written, where this bar or a later one was recorded before.
+        """
+        ...

@@ -1,0 +1,64 @@
+"""The engine's store on Redis: one round trip to read, one script to write."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import orjson
+
+from quantum_common.keys import Keys
+from quantum_common.messages import Intent
+from quantum_common.redis_client import Redis
+from quantum_common.scripts import Script
+from quantum_common.state import Ledger, MarketState, Portfolio
+from services.ai_engine.memory import ExitMemory
+from services.ai_engine.ports import Known
+
+
+class RedisStore:
+    """Implements `Store`."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._record_bar = Script(redis, "record_bar")
+
+    async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
+        """Read every symbol's ledger and exit memory in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for symbol in symbols:
+                pipe.hgetall(self._keys.ledger(symbol))
+                pipe.hgetall(self._keys.exit_memory(symbol))
+            answers = await pipe.execute()
+        return {
+            symbol: Known(
+                ledger=Ledger.from_fields(ledger) if ledger else None,
+                memory=ExitMemory.from_fields(memory) if memory else None,
+            )
+            for symbol, ledger, memory in zip(symbols, answers[::2], answers[1::2], strict=True)
+        }
+
+    async def portfolio(self) -> Portfolio | None:
+        """Read the account's totals."""
+        fields = cast("Mapping[str, str]", await self._redis.hgetall(self._keys.portfolio))
+        return Portfolio.from_fields(fields) if fields else None
+
+    async def record_bar(
+        self, symbol: str, state: MarketState, intents: Sequence[Intent], memory: ExitMemory | None
+    ) -> bool:
+        """Run `record_bar`."""
+        keys = self._keys
+        wishes = [[part for pair in intent.to_fields().items() for part in pair] for intent in intents]
+        answer = await self._record_bar(
+            {
+                "market_state": keys.market_state(symbol),
+                "exit_memory": keys.exit_memory(symbol),
+                "intents": keys.intents,
+            },
+            {
+                "bar_close_ms": state.bar_close_ms,
+                "state": state.to_fields(),
+                "memory": memory.to_fields() if memory is not None else {},
+                "wishes": orjson.dumps(wishes).decode(),
+            },
+        )
+        return answer == 1

@@ -1,0 +1,60 @@
+"""Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
+
+import asyncio
+from collections.abc import Coroutine
+
+from quantum_common.daemon import Runtime
+from quantum_common.exchange.connect import open_exchange
+from services.ai_engine.momentum_model import NAME, MomentumModel
+from services.ai_engine.policy import model_version
+from services.ai_engine.service import Engine, Universe
+from services.ai_engine.settings import AiSettings
+from services.ai_engine.store import RedisStore
+
+RULES_EVERY_MS = 600_000
+WATCH_EVERY_MS = 5_000
+
+
+async def start(runtime: Runtime[AiSettings]) -> None:
+    """Run the engine until the daemon is to stop."""
+    settings, policy = runtime.settings, runtime.settings.policy
+    symbols = settings.ai_symbols
+    async with open_exchange(settings, None, symbols, runtime.clock, runtime.log) as exchange:
+        engine = Engine(
+            market=exchange.market,
+            store=RedisStore(runtime.redis, runtime.keys),
+            clock=runtime.clock,
+            log=runtime.log,
+            universe=Universe(
+                symbols, settings.ai_decision_interval, settings.ai_history_bars, settings.ai_stale_bars
+            ),
+            model=MomentumModel(version=model_version(NAME, policy), horizon_bars=policy.entry.horizon_bars),
+            policy=policy,
+            progress=runtime.progress,
+        )  # fmt: skip
+        await runtime.run(
+            _until(runtime.stop, _follow(runtime, engine)),
+            _until(runtime.stop, runtime.every(RULES_EVERY_MS, engine.refresh_rules)),
+            runtime.every(WATCH_EVERY_MS, engine.watch),
+            owns=(runtime.keys.intents,),
+        )
+
+
+async def _follow(runtime: Runtime[AiSettings], engine: Engine) -> None:
+    """Warm up, then take step after step."""
+    await engine.warm_up()
+    await runtime.every(0, engine.step)
+
+
+async def _until(stop: asyncio.Event, loop: Coroutine[None, None, None]) -> None:
+    """Run a loop until the stop, also while it waits for a bar. Nothing is lost: a bar that is not recorded is none,
+    and the next start reads the past anew."""
+    running, stopping = asyncio.create_task(loop), asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running in done:
+            running.result()
+    finally:
+        for task in (running, stopping):
+            task.cancel()
+        await asyncio.gather(running, stopping, return_exceptions=True)
