@@ -1,0 +1,114 @@
+"""Where each environment's exchange lives. The environment is part of the address, and keys must fit it.
+
+An address replaces every URL that python-binance knows, spot and margin included: a client made for one environment has
+no string in it that leads to another.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from quantum_common.settings import CommonSettings, Environment, SettingsError
+
+_EXCHANGE_KEY = re.compile(r"[A-Za-z0-9]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One exchange: the bases of its REST calls and websocket streams, without a slash at the end."""
+
+    environment: Environment
+    rest_url: str
+    data_url: str
+    stream_url: str
+    order_socket_url: str
+
+    def class_attributes(self) -> dict[str, str]:
+        """Return the URL attributes of a python-binance client that talks to this exchange and to no other."""
+        futures = dict.fromkeys(("FUTURES_URL", "FUTURES_TESTNET_URL", "FUTURES_DEMO_URL"), self.rest_url)
+        data = dict.fromkeys(("FUTURES_DATA_URL", "FUTURES_DATA_TESTNET_URL"), self.data_url)
+        sockets = ("WS_FUTURES_URL", "WS_FUTURES_TESTNET_URL", "WS_FUTURES_DEMO_URL")
+        unused = dict.fromkeys(_UNUSED, self.rest_url)
+        return unused | futures | data | dict.fromkeys(sockets, self.order_socket_url)
+
+
+_UNUSED = (
+    "API_URL",
+    "API_TESTNET_URL",
+    "API_DEMO_URL",
+    "MARGIN_API_URL",
+    "WEBSITE_URL",
+    "FUTURES_COIN_URL",
+    "FUTURES_COIN_TESTNET_URL",
+    "FUTURES_COIN_DEMO_URL",
+    "FUTURES_COIN_DATA_URL",
+    "FUTURES_COIN_DATA_TESTNET_URL",
+    "OPTIONS_URL",
+    "OPTIONS_TESTNET_URL",
+    "PAPI_URL",
+    "WS_API_URL",
+    "WS_API_TESTNET_URL",
+    "WS_API_DEMO_URL",
+)
+
+LIVE = Address(
+    environment=Environment.LIVE,
+    rest_url="https://fapi.binance.com/fapi",
+    data_url="https://fapi.binance.com/futures/data",
+    stream_url="wss://fstream.binance.com",
+    order_socket_url="wss://ws-fapi.binance.com/ws-fapi/v1",
+)
+TESTNET = Address(
+    environment=Environment.TESTNET,
+    rest_url="https://demo-fapi.binance.com/fapi",
+    data_url="https://demo-fapi.binance.com/futures/data",
+    stream_url="wss://demo-fstream.binance.com",
+    order_socket_url="wss://testnet.binancefuture.com/ws-fapi/v1",
+)
+
+
+def paper_address(url: str) -> Address:
+    """Given the base URL of a paper exchange, return its address. Raise SettingsError where it is not plain HTTP."""
+    base = url.rstrip("/")
+    scheme, separator, host = base.partition("://")
+    if scheme != "http" or not separator or not host or "/" in host or "{" in host:
+        raise SettingsError(f"settings: QUANTUM_PAPER_URL={url}: must be http://host:port")
+    return Address(
+        environment=Environment.PAPER,
+        rest_url=f"{base}/fapi",
+        data_url=f"{base}/futures/data",
+        stream_url=f"ws://{host}",
+        order_socket_url=f"ws://{host}/ws-fapi/v1",
+    )
+
+
+def address_of(settings: CommonSettings) -> Address:
+    """Given the settings, return the address of the environment that they name."""
+    match settings.quantum_env:
+        case Environment.LIVE:
+            return LIVE
+        case Environment.TESTNET:
+            return TESTNET
+        case Environment.PAPER:
+            return paper_address(settings.quantum_paper_url)
+
+
+def require_fitting_key(environment: Environment, key: SecretStr) -> None:
+    """Given an environment and an API key, raise SettingsError where they cannot belong together.
+
+    A key that the real exchange issued is 64 letters and digits. Such a key is never used in paper mode, so that paper
+    mode cannot hold the means to trade; any other key is never sent to a real exchange. Which of the two real ones a
+    key belongs to is known to the exchange alone, and it refuses a foreign one.
+    """
+    issued = _EXCHANGE_KEY.fullmatch(key.get_secret_value()) is not None
+    if environment is Environment.PAPER and issued:
+        raise SettingsError(
+            "settings: QUANTUM_API_KEY_FILE: holds a key of the real exchange while QUANTUM_ENV is paper; "
+            "give the paper exchange a key of its own"
+        )
+    if environment is not Environment.PAPER and not issued:
+        raise SettingsError(
+            f"settings: QUANTUM_API_KEY_FILE: does not hold a key of the real exchange (64 letters and digits), "
+            f"but QUANTUM_ENV is {environment.value}"
+        )
