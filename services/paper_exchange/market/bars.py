@@ -7,6 +7,7 @@ volumes in units of the last quantity decimal, so nothing is rounded anywhere.
 
 from array import array
 from dataclasses import dataclass, field
+from operator import add, mul
 from typing import NamedTuple
 
 MINUTE_MS = 60_000
@@ -79,25 +80,38 @@ class MinuteBars:
             raise IndexError(index)
         open_ms = self.first_open_ms + index * MINUTE_MS
         o, h, low, c = self.open[index], self.high[index], self.low[index], self.close[index]
-        volume = self.volume[index]
-        return make_bar(open_ms, (o, h, low, c), volume)
+        return make_bar(open_ms, open_ms + MINUTE_MS - 1, (o, h, low, c), self.volume[index])
+
+    def between(self, start: int, stop: int, span: tuple[int, int]) -> Bar | None:
+        """Given indexes (the second excluded) and an open and close time, return all those minutes as one bar."""
+        start, stop = max(start, 0), min(stop, len(self.open))
+        if start >= stop:
+            return None
+        part = slice(start, stop)
+        opens, highs, lows, closes = self.open[part], self.high[part], self.low[part], self.close[part]
+        volumes = self.volume[part]
+        sums = map(add, map(add, opens, highs), map(add, lows, closes))
+        prices = (opens[0], max(highs), min(lows), closes[-1])
+        return make_bar(*span, prices, sum(volumes), sum(map(mul, sums, volumes)) // 4)
 
 
-def make_bar(open_ms: int, prices: tuple[int, int, int, int], volume: int) -> Bar:
-    """Given a minute's prices and volume, return its bar.
+def make_bar(
+    open_ms: int, close_ms: int, prices: tuple[int, int, int, int], volume: int, quote_volume: int | None = None
+) -> Bar:
+    """Given a span, its prices and its volume, return its bar.
 
-    Quote volume, trade count and the taker's share are not in every source, so they are derived the
-    same way for all: the mean of the four prices, one trade per whole unit up to a bound, and a
-    taker share that leans to the bar's direction.
+    Quote volume (where it is not known), trade count and the taker's share are not in every source, so they are
+    derived the same way for all: the mean of the four prices, one trade per whole unit up to a bound, and a taker
+    share that leans to the bar's direction.
     """
     o, h, low, c = prices
-    quote = (o + h + low + c) * volume // 4
+    quote = quote_volume if quote_volume is not None else (o + h + low + c) * volume // 4
     span = max(h - low, 1)
-    taker = volume * (50 * span + 40 * (c - o)) // (100 * span)
+    share = 50 * span + 40 * (c - o)
     trades = min(volume, 1 + volume.bit_length() * 40) if volume else 0
     return Bar(
         open_ms,
-        open_ms + MINUTE_MS - 1,
+        close_ms,
         o,
         h,
         low,
@@ -105,28 +119,16 @@ def make_bar(open_ms: int, prices: tuple[int, int, int, int], volume: int) -> Ba
         volume,
         quote,
         trades,
-        taker,
-        (o + h + low + c) * taker // 4,
+        volume * share // (100 * span),
+        quote * share // (100 * span),
     )
 
 
-def fold(bars: list[Bar], open_ms: int, close_ms: int) -> Bar:
-    """Given the minute bars of one larger interval, return the interval's bar. Raise on none."""
-    if not bars:
-        raise ValueError("no bars to fold")
-    return Bar(
-        open_ms,
-        close_ms,
-        bars[0].open,
-        max(bar.high for bar in bars),
-        min(bar.low for bar in bars),
-        bars[-1].close,
-        sum(bar.volume for bar in bars),
-        sum(bar.quote_volume for bar in bars),
-        sum(bar.trades for bar in bars),
-        sum(bar.taker_volume for bar in bars),
-        sum(bar.taker_quote_volume for bar in bars),
-    )
+def join(first: Bar, second: Bar) -> Bar:
+    """Given two bars of one interval, the earlier first, return their sum, with the span of the first."""
+    prices = (first.open, max(first.high, second.high), min(first.low, second.low), second.close)
+    volume, quote = first.volume + second.volume, first.quote_volume + second.quote_volume
+    return make_bar(first.open_ms, first.close_ms, prices, volume, quote)
 
 
 def decimal_text(value: int, decimals: int) -> str:

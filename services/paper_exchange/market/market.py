@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from services.paper_exchange.market.bars import MINUTE_MS, Bar, MinuteBars, fold
+from services.paper_exchange.market.bars import MINUTE_MS, Bar, MinuteBars, join
 from services.paper_exchange.market.catalogue import Listing
 from services.paper_exchange.market.clock import MarketClock
 from services.paper_exchange.market.csv_files import FundingRow
 from services.paper_exchange.market.funding import FundingSchedule
-from services.paper_exchange.market.intervals import interval_bounds
+from services.paper_exchange.market.intervals import DAY_MS, interval_bounds
 from services.paper_exchange.market.quote import Quote
 
 TICK_MS = 250  # of wall time between two ticks of a symbol, at least
@@ -63,6 +63,7 @@ MarketEvent = Tick | BarClosed | FundingDue | MarketEnded
 class MarketPosition:
     """What has to be kept for the market to go on where it was."""
 
+    identity: str
     origin_ms: int
     market_ms: int
     paused: bool = False
@@ -127,25 +128,28 @@ class Market:
                 yield from self._next_minute()
 
     def _next_minute(self) -> Iterator[MarketEvent]:
-        for symbol, quote in self.quotes.items():
-            yield BarClosed(symbol, quote.close_bar())
+        """Close every symbol's minute, open the next one for all, and only then tell of both."""
+        closed = [BarClosed(symbol, quote.close_bar()) for symbol, quote in self.quotes.items()]
         following = self._minute_ms + MINUTE_MS
         if self._source.end_ms is not None and following >= self._source.end_ms:
             self.ended = True
             self.clock.paused = True
             self.clock.market_ms = following
+            yield from closed
             yield MarketEnded(following)
             return
         self._source.extend_to(following)
         self._minute_ms, self._point = following, 0
-        for symbol, quote in self.quotes.items():
-            due_ms = self._next_funding[symbol]
+        for quote in self.quotes.values():
+            quote.open_bar(quote.bars.index_at(following))
+            quote.move(0, self._points, self._step_ms)
+        yield from closed
+        for symbol, due_ms in self._next_funding.items():
             if due_ms <= following:
                 schedule = self.funding[symbol]
                 self._next_funding[symbol] = schedule.next_time_ms(following)
                 yield FundingDue(symbol, due_ms, schedule.rate(due_ms))
-            quote.open_bar(quote.bars.index_at(following))
-            quote.move(0, self._points, self._step_ms)
+        for quote in self.quotes.values():
             yield Tick(quote)
 
     def next_funding(self, symbol: str) -> tuple[int, Decimal]:
@@ -153,10 +157,10 @@ class Market:
         due_ms = self._next_funding[symbol]
         return self.clock.wall_of(due_ms), self.funding[symbol].rate(due_ms)
 
-    def position(self, origin_ms: int) -> MarketPosition:
-        """Given where the market began, return what has to be kept to go on from here."""
+    def position(self, identity: str, origin_ms: int) -> MarketPosition:
+        """Given what the market is and where it began, return what has to be kept to go on from here."""
         offsets = {symbol: quote.offset for symbol, quote in self.quotes.items() if quote.offset}
-        return MarketPosition(origin_ms, self.clock.market_ms, self.clock.paused and not self.ended, offsets)
+        return MarketPosition(identity, origin_ms, self.clock.market_ms, self.clock.paused and not self.ended, offsets)
 
     def klines(self, symbol: str, interval: str, span: tuple[int | None, int | None], limit: int) -> list[Bar]:
         """Given a symbol, an interval, a span of market time and a limit, return bars, oldest first.
@@ -190,12 +194,20 @@ class Market:
         """Given a symbol, an interval and a time, return the interval's bar around it, as far as it is played."""
         return self._interval_bar(self.quotes[symbol], interval, interval_bounds(interval, open_ms)[0])
 
+    def last_day(self, symbol: str) -> Bar:
+        """Given a symbol, return the last 24 hours of market time as one bar."""
+        quote = self.quotes[symbol]
+        running = quote.running_bar()
+        first = quote.index - DAY_MS // MINUTE_MS + 1
+        whole = quote.bars.between(first, quote.index, (max(running.open_ms - DAY_MS, 0), running.close_ms))
+        return join(whole, running) if whole is not None else running
+
     def _interval_bar(self, quote: Quote, interval: str, open_ms: int) -> Bar | None:
-        open_ms, close_ms = interval_bounds(interval, open_ms)
+        span = interval_bounds(interval, open_ms)
         bars = quote.bars
-        start = max(bars.index_at(open_ms), 0)
-        stop = min(bars.index_at(close_ms + 1), quote.index + self.ended)
-        whole = [bars.at(index) for index in range(start, stop)]
-        if not self.ended and start <= quote.index < bars.index_at(close_ms + 1):
-            whole.append(quote.running_bar())
-        return fold(whole, open_ms, close_ms) if whole else None
+        start, stop = bars.index_at(span[0]), bars.index_at(span[1] + 1)
+        whole = bars.between(start, min(stop, quote.index + self.ended), span)
+        if self.ended or not start <= quote.index < stop:
+            return whole
+        running = quote.running_bar()
+        return join(whole, running) if whole is not None else running._replace(open_ms=span[0], close_ms=span[1])

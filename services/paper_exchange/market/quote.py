@@ -1,17 +1,20 @@
 """What one symbol shows at a moment: last price, mark and index, the running bar, the book."""
 
-from services.paper_exchange.market.bars import Bar, MinuteBars, make_bar
+from services.paper_exchange.market.bars import MINUTE_MS, Bar, MinuteBars, make_bar
 from services.paper_exchange.market.prices import Book, make_book, mix, path_price
 
 PRICE_SCALE = 8  # decimals of mark and index prices
 _MARK_MS, _INDEX_MS = 10_000, 5_000  # market time over which mark and index follow the last price
 _VOLUME_BARS = 60
+_ID_MS = 50  # of market time an update number stands for; ticks are never that close
 
 
 class Quote:
     """The present of one symbol, moved by the market one tick at a time."""
 
     __slots__ = (
+        "_book",
+        "_first_id",
         "_mark_scale",
         "_seed",
         "_ticks",
@@ -38,7 +41,9 @@ class Quote:
         self.offset = 0  # what jumps by hand have added to the price, in price units
         self._mark_scale = 10 ** (PRICE_SCALE - bars.price_decimals)
         self._seed = seed
+        self._first_id = market_ms // _ID_MS
         self._ticks = 0
+        self._book: Book | None = None
         self.points = 4
         self.index = bars.index_at(market_ms)
         self.last = bars.open[self.index]
@@ -80,19 +85,27 @@ class Quote:
     def running_bar(self) -> Bar:
         """Return the bar of the minute under way, with the share of its volume traded so far."""
         volume = self.bars.volume[self.index] * (self.point + 1) // max(self.points, self.point + 1)
-        open_ms = self.bars.first_open_ms + self.index * 60_000
-        return make_bar(open_ms, (self.open, self.high, self.low, self.last), volume)
+        open_ms = self.bars.first_open_ms + self.index * MINUTE_MS
+        return make_bar(open_ms, open_ms + MINUTE_MS - 1, (self.open, self.high, self.low, self.last), volume)
 
     def tick_volume(self) -> int:
         """Return the volume traded with the last tick."""
         return max(self.bars.volume[self.index] // max(self.points, 1), 1)
 
+    @property
+    def update_id(self) -> int:
+        """The number of this tick; it rises from tick to tick and over restarts."""
+        return self._first_id + self._ticks
+
     def book(self) -> Book:
         """Return the book of this tick."""
-        return make_book(self.last, self.minute_volume, mix(self._seed, self._ticks))
+        if self._book is None:
+            self._book = make_book(self.last, self.minute_volume, mix(self._seed, self._ticks))
+        return self._book
 
     def _take(self, price: int) -> None:
         self.last = price
         self.high = max(self.high, price)
         self.low = min(self.low, price)
         self._ticks += 1
+        self._book = None

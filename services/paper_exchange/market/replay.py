@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
+from services.paper_exchange.market.bars import MinuteBars
 from services.paper_exchange.market.catalogue import QUOTE_ASSET, Listing
 from services.paper_exchange.market.csv_files import (
     FileFault,
@@ -36,18 +36,17 @@ class ReplaySource:
         if self.first_ms >= self.end_ms:
             raise FileFault(folder, 0, "these files have no minute in common; keep only those of one period")
 
-    def shift_to(self, market_ms: int, wall_ms: int) -> int:
-        """Given the start in file time, move all times by whole minutes so that it is now; return the new start."""
-        by = wall_ms // MINUTE_MS * MINUTE_MS - market_ms // MINUTE_MS * MINUTE_MS
+    def shift(self, by_ms: int) -> int:
+        """Given whole minutes in milliseconds, move all times by them and return them."""
         for bars in self.bars.values():
-            bars.first_open_ms += by
+            bars.first_open_ms += by_ms
         self.funding = {
-            symbol: [row._replace(time_ms=row.time_ms + by) for row in rows] for symbol, rows in self.funding.items()
+            symbol: [row._replace(time_ms=row.time_ms + by_ms) for row in rows] for symbol, rows in self.funding.items()
         }
-        self.first_ms += by
+        self.first_ms += by_ms
         if self.end_ms is not None:
-            self.end_ms += by
-        return market_ms + by
+            self.end_ms += by_ms
+        return by_ms
 
     def extend_to(self, market_ms: int) -> None:
         """Given a market time, do nothing: what is in the files is all there is."""

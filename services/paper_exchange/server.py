@@ -1,0 +1,148 @@
+"""The process: one HTTP server, one loop that plays the market, one beat a second, and a clean end."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvloop
+from aiohttp import web
+
+from services.paper_exchange.assembly import open_exchange
+from services.paper_exchange.control import PREFIX as CONTROL_PREFIX
+from services.paper_exchange.control import Control
+from services.paper_exchange.exchange import Exchange
+from services.paper_exchange.market.csv_files import FileFault
+from services.paper_exchange.options import EXIT_CONFIG, BadOption, Options, parse_options
+from services.paper_exchange.protocol import ws_api
+from services.paper_exchange.protocol.broadcast import Broadcast
+from services.paper_exchange.protocol.gateway import Gateway, Request
+from services.paper_exchange.protocol.rates import Limits, RateLimiter
+from services.paper_exchange.protocol.sockets import Sockets, parse_opening
+from services.paper_exchange.store import StateInUse
+
+TICKS_BEFORE_PAUSE = 4  # ticks played in a row before requests get their turn
+BODY_MAX = 1 << 20
+CLOSE_WITHIN_S = 1.0
+
+
+def main() -> None:
+    """Given the command line, run the paper exchange; exit with 0 when asked to stop, 78 on bad options or files."""
+    try:
+        options = parse_options(sys.argv[1:])
+        uvloop.run(run(options))
+    except (BadOption, FileFault, StateInUse) as error:
+        print(f"quantum-paper-exchange: {error}", file=sys.stderr)
+        sys.exit(EXIT_CONFIG)
+
+
+async def run(options: Options) -> None:
+    """Given options, serve until SIGTERM or SIGINT. Raise whatever breaks the market's loop."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    exchange, broadcast = open_exchange(options, wall_ms, later, announce_end)
+    runner = web.AppRunner(application(options, exchange, broadcast), access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, options.host, options.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise BadOption(f"--host {options.host} --port {options.port}: cannot listen: {error.strerror}") from None
+    port = runner.addresses[0][1]
+    if options.port_file is not None:
+        options.port_file.write_text(f"{port}\n")
+    tell(f"ready on http://{options.host}:{port} with {len(exchange.market.listings)} symbols, {options.market}")
+    tasks = [asyncio.create_task(work) for work in (play(exchange), beat(exchange, broadcast), stopped.wait())]
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.gather(*(feed.socket.close(code=1001) for feed in broadcast.feeds), return_exceptions=True)
+    await runner.cleanup()
+    exchange.save_position()
+    exchange.store.close()
+    for task in done:
+        task.result()
+
+
+async def play(exchange: Exchange) -> None:
+    """Given the exchange, play its market for ever, letting requests in between ticks."""
+    while True:
+        for count, _ in enumerate(exchange.play(), start=1):
+            if count % TICKS_BEFORE_PAUSE == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(exchange.market.tick_wait_s)
+
+
+async def beat(exchange: Exchange, broadcast: Broadcast) -> None:
+    """Given the exchange, send once a second what goes by the clock."""
+    while True:
+        await asyncio.sleep(1)
+        broadcast.beat(exchange.now_ms())
+
+
+@dataclass(slots=True)
+class Front:
+    """Sorts requests: control path, websockets, REST."""
+
+    gateway: Gateway
+    sockets: Sockets
+    control: Control
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Given any request, answer it."""
+        path, _, query = request.raw_path.partition("?")
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._websocket(request, path, query)
+        body = await request.read() if request.body_exists else b""
+        if path.startswith(CONTROL_PREFIX):
+            return self.control.answer(request.remote, request.method, path, body)
+        key = request.headers.get("X-MBX-APIKEY", "")
+        answer = await self.gateway.answer(Request(request.method, path, query, body, key))
+        if answer is None:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        return answer
+
+    async def _websocket(self, request: web.Request, path: str, query: str) -> web.StreamResponse:
+        if path == ws_api.PATH:
+            return await ws_api.serve(request, self.gateway)
+        opening = parse_opening(path, query)
+        if opening is None:
+            return web.Response(status=404)
+        return await self.sockets.serve(request, opening)
+
+
+def application(options: Options, exchange: Exchange, broadcast: Broadcast) -> web.Application:
+    """Given options and the exchange, return the web application in front of it."""
+    limits = Limits(options.weight_limit, options.order_limit_10s, options.order_limit_1m)
+    gateway = Gateway(exchange, RateLimiter(limits), options.api_key, options.api_secret)
+    front = Front(gateway, Sockets(exchange, broadcast, options.websocket_life_s), Control(exchange, broadcast))
+    app = web.Application(client_max_size=BODY_MAX)
+    app.router.add_route("*", "/{tail:.*}", front.handle)
+    return app
+
+
+def wall_ms() -> int:
+    """Return the wall clock in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def later(wait_ms: int, call: Callable[[], None]) -> None:
+    """Given a time and a call, make the call after it."""
+    asyncio.get_running_loop().call_later(wait_ms / 1000, call)
+
+
+def announce_end(market_ms: int) -> None:
+    """Given where the market ended, say so: prices stay as they are."""
+    tell(f"the market has ended at {market_ms}: no further bars; orders still work at the last prices")
+
+
+def tell(text: str) -> None:
+    """Given a line, print it at once."""
+    print(f"quantum-paper-exchange: {text}", flush=True)
