@@ -1,6 +1,5 @@
 """Keeps the ledgers: books each fact once, whatever way and in whatever order it comes, and folds anew at start."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -44,6 +43,7 @@ class Bookkeeper:
 
     async def recover(self) -> None:
         """Fold everything anew from the facts, and fill what a torn write left out of a ledger or the journal."""
+        self.verified.clear()  # a Redis that forgot facts must be told them again
         self.books = {book.symbol: book for book in await self.store.books()}
         for book in list(self.books.values()):
             await self._mend(book)
@@ -131,17 +131,6 @@ class Bookkeeper:
             self.verified[symbol] = max(last, trades[-1].trade_id)
         await self._compact(self.books[symbol])
         return missing
-
-    async def sync_all(self, symbols: Iterable[str]) -> None:
-        """Sync several symbols; one that fails does not keep the others from it."""
-        for symbol in symbols:
-            try:
-                missing = await self.sync(symbol)
-            except ExchangeUnavailable as error:
-                self.log.warning("trades cannot be read now", symbol=symbol, error=error.cause)
-                continue
-            if missing:
-                self.log.warning("trades that the stream did not bring were booked", symbol=symbol, count=missing)
 
     async def _client_id(self, trade: TradeView) -> str:
         """Look up whose order a trade belongs to, where the exchange's list does not say it."""

@@ -1,5 +1,6 @@
 """P3.3's loop bodies: plans in, permits out; results in, trades expected; the exchange's events in, facts booked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import assert_never
@@ -39,8 +40,10 @@ class PositionStateBrain:
     clock: Clock
     log: Log
     settings: P33Settings
-    active: set[str] = field(default_factory=set)  # symbols whose trades are read again on the timer
-    resync: bool = True
+    unread: dict[str, None] = field(
+        default_factory=dict
+    )  # symbols whose trades are to be read again, oldest wish first
+    active: set[str] = field(default_factory=set)  # symbols that traded since their trades were last read
     _synced_ms: int = 0
     _funding_ms: int = 0
 
@@ -53,7 +56,7 @@ class PositionStateBrain:
         """Fold the ledgers anew; then everything is read from the exchange again, before the first permit."""
         await self.books.recover()
         await self.watch.recover()
-        self.resync = True
+        self._read_again(self.books.books)
 
     # --- plans and results -----------------------------------------------------------------------------------------
 
@@ -124,7 +127,8 @@ class PositionStateBrain:
             case LeverageChanged():
                 pass  # the next snapshot says it
             case Connected():
-                self.resync = True
+                self._read_again(self.active)
+                self._read_again(self.books.books)
             case _:
                 assert_never(event)
 
@@ -137,27 +141,42 @@ class PositionStateBrain:
         except ExchangeUnavailable as error:
             self.log.warning("a trade waits for the exchange's list", symbol=trade.symbol, error=error.cause)
         finally:
-            self.resync = self.resync or not booked
+            if not booked:
+                self._read_again([trade.symbol])
 
     async def snapshot(self) -> None:
         """One snapshot cycle."""
         await self.watch.cycle()
 
     async def sync(self) -> None:
-        """Read the exchange's own lists where a connection was lost, or their time has come: they are the truth."""
+        """Read the exchange's own lists where something may have been missed, or their time has come: they are the
+        truth. One symbol a step, so that a reconnect with many symbols leaves the rate budget to others."""
         now_ms = self.clock.now_ms()
-        if self.resync:
-            self.resync = False
-            standing = {symbol for symbol, book in self.books.books.items() if book.folded.position_amt or book.facts}
-            await self.books.sync_all(sorted(self.active | standing))
+        if now_ms - self._synced_ms >= self.settings.p33_trades_every_ms:
             self._synced_ms = now_ms
-        elif now_ms - self._synced_ms >= self.settings.p33_trades_every_ms:
-            self._synced_ms = now_ms
-            active, self.active = sorted(self.active), set()
-            await self.books.sync_all(active)
+            self._read_again(sorted(self.active))
+            self.active.clear()
+        symbol = next(iter(self.unread), None)
+        if symbol is not None:
+            await self._read_trades(symbol)
         if now_ms - self._funding_ms >= self.settings.p33_trades_every_ms:
             self._funding_ms = now_ms
             await self._sync_funding(now_ms)
+
+    def _read_again(self, symbols: Iterable[str]) -> None:
+        self.unread.update(dict.fromkeys(symbols))
+
+    async def _read_trades(self, symbol: str) -> None:
+        """Read one symbol's trades; it leaves the list only once that has worked."""
+        try:
+            missing = await self.books.sync(symbol)
+        except ExchangeUnavailable as error:
+            self.log.warning("trades cannot be read now; trying again", symbol=symbol, error=error.cause)
+            await self.clock.sleep_ms(error.retry_after_ms)
+            return
+        self.unread.pop(symbol, None)
+        if missing:
+            self.log.warning("trades that the stream did not bring were booked", symbol=symbol, count=missing)
 
     async def _sync_funding(self, now_ms: int) -> None:
         """Book the funding payments of the last two days that are not booked yet."""
