@@ -86,7 +86,7 @@ class Pipeline:
             client.close()
             return address
         self.redis_port = embedded_redis.free_port(REDIS_PORT)
-        self.supervisor.add(Child(REDIS, self._spawn_redis, self.folder.redis / "redis.log"))
+        self.supervisor.add(Child(REDIS, self._spawn_redis, self.folder.redis / "redis.log", foundation=True))
         return RedisAddress(f"unix://{self.folder.redis / embedded_redis.SOCKET_FILE}")
 
     def _spawn_redis(self) -> subprocess.Popen[bytes]:
@@ -121,7 +121,7 @@ class Pipeline:
         write_secret(self.folder.etc / "exchange-key", f"{DEMO_KEY}\n{DEMO_SECRET}")
         (self.folder.exchange / "port").unlink(missing_ok=True)
         log = self.folder.logs / f"{EXCHANGE}.log"
-        child = Child(EXCHANGE, self._spawn_exchange, log)
+        child = Child(EXCHANGE, self._spawn_exchange, log, foundation=True)
         self.supervisor.add(child)
         deadline = time.monotonic() + EXCHANGE_READY_WITHIN_S
         link: ExchangeLink | None = None

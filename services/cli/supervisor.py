@@ -20,7 +20,8 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 HEALTHY_AFTER_S = 20.0  # a child that ran so long starts with the shortest pause again
 DEATHS_MAX = 8  # so many in a row without a healthy stretch: the run makes no sense
 STOP_WITHIN_S = 14.0
-CHILD_GRACE_S = 4.0
+ONE_BY_ONE_S = 2.0  # how long the next child waits with its stop for the one before it
+FOUNDATIONS_S = 4.0  # of the bound, kept for Redis and the exchange: whoever needs them goes first
 POLL_S = 0.02
 
 Start = Callable[[], subprocess.Popen[bytes]]
@@ -28,7 +29,8 @@ Start = Callable[[], subprocess.Popen[bytes]]
 
 @dataclass
 class Child:
-    """One process of the run: how it is started, where it logs, how it fares. Times are of the monotonic clock."""
+    """One process of the run: how it is started, where it logs, how it fares. Times are of the monotonic clock.
+    A foundation is what the others cannot even stop without."""
 
     name: str
     start: Start
@@ -39,6 +41,7 @@ class Child:
     restarts: int = 0
     due_s: float | None = None
     wanted: bool = True
+    foundation: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -85,26 +88,39 @@ class Supervisor:
                 self._mourn(child, status, now_s)
         return restarted
 
-    def stop_one(self, name: str, grace_s: float = CHILD_GRACE_S) -> None:
+    def stop_one(self, name: str, within_s: float) -> None:
         """Given a child's name, end it for good: politely, then by force. A name without a child is left alone."""
         for child in self.children:
             if child.name == name:
                 child.wanted = False
                 _ask_to_end(child)
-                _wait_for(child, self._clock() + grace_s, self._clock)
+                self._wait((child,), self._clock() + within_s)
                 _kill(child)
 
     def stop(self, within_s: float = STOP_WITHIN_S) -> Sequence[str]:
-        """Stop every child in reverse order within the bound; return the names of those that had to be killed."""
+        """Stop every child in reverse order within the bound; return the names of those that had to be killed.
+
+        One that is slow delays the next one only a little; the foundations stay until everyone else is gone.
+        """
         deadline_s = self._clock() + within_s
-        for child in reversed(self.children):
-            child.wanted = False
-            _ask_to_end(child)
-            _wait_for(child, min(self._clock() + CHILD_GRACE_S, deadline_s), self._clock)
+        backwards = self.children[::-1]
+        for children, until_s in (
+            ([child for child in backwards if not child.foundation], deadline_s - FOUNDATIONS_S),
+            ([child for child in backwards if child.foundation], deadline_s),
+        ):
+            for child in children:
+                child.wanted = False
+                _ask_to_end(child)
+                self._wait((child,), min(self._clock() + ONE_BY_ONE_S, until_s))
+            self._wait(children, until_s)
         killed = [child.name for child in self.children if child.pid is not None]
         for child in self.children:
             _kill(child)
         return killed
+
+    def _wait(self, children: Sequence[Child], until_s: float) -> None:
+        while any(child.pid is not None for child in children) and self._clock() < until_s:
+            time.sleep(POLL_S)
 
     def _start(self, child: Child) -> None:
         try:
@@ -138,11 +154,6 @@ def _ask_to_end(child: Child) -> None:
     if child.pid is not None and child.process is not None:
         with suppress(ProcessLookupError):
             child.process.terminate()
-
-
-def _wait_for(child: Child, deadline_s: float, clock: Callable[[], float]) -> None:
-    while child.pid is not None and clock() < deadline_s:
-        time.sleep(POLL_S)
 
 
 def _kill(child: Child) -> None:

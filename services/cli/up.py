@@ -1,25 +1,36 @@
 """`quantum up`: everything as real processes under one foreground command, until it is stopped or its time is over."""
 
 import os
+import sys
 import time
 from contextlib import suppress
+from typing import Any
+
+import orjson
 
 from quantum_common.clock import SystemClock
 from quantum_common.keys import SERVICES
 from services.cli.board import Board, BoardReader
+from services.cli.checks import evaluate
 from services.cli.options import UpOptions
 from services.cli.pipeline import Interrupted, Pipeline
 from services.cli.process import resident_mib
 from services.cli.redis_link import GONE
 from services.cli.rendering import duration
+from services.cli.report import report, words
 from services.cli.run_folder import RunFolder, RunNote, open_folder
 from services.cli.screen import Screen, screen_for
+from services.cli.settling import NotComparable, Settling
 from services.cli.signals import StopSignals
 from services.cli.supervisor import Supervisor
 
 LOOP_S = 0.1
 BOARD_EVERY_S = 0.5
 ALL_RUNNING_WITHIN_S = 60.0
+SETTLE_WITHIN_S = 75.0  # a permit lives 60 s: by then every plan has its result
+SETTLE_STOPPED_S = 4.0  # of the 15 s that a Ctrl-C may take in all
+WISHING = "ai-engine"
+WISHING_ENDS_WITHIN_S = 3.0
 
 
 class Run:
@@ -62,6 +73,27 @@ class Run:
             board = self._reader.read(sum(child.restarts for child in self.supervisor.children))
             self._meet(board)
             self.screen.show(board)
+
+    def close(self) -> dict[str, Any] | None:
+        """Stop the wishes, let what is under way come to its end, and return what the run came to.
+
+        A run that somebody stops has only seconds for that. None where nothing could be read.
+        """
+        stopped = self.signals.requested()
+        if self.signals.urgent():
+            return None
+        self.supervisor.stop_one(WISHING, WISHING_ENDS_WITHIN_S)
+        pipeline, hurry = self.pipeline, self.signals.urgent if stopped else self.signals.requested
+        settling = Settling(pipeline.redis, pipeline.keys, pipeline.link, pipeline.symbols, self.tend, hurry)
+        try:
+            found = settling.settle(SETTLE_STOPPED_S if stopped else SETTLE_WITHIN_S)
+        except NotComparable as error:
+            self.screen.say(f"not compared with the exchange: {error}")
+            return None
+        # A stop is no failure of what it interrupted; a run that had all its time has no such excuse.
+        settled = found.settled or not (stopped or self.signals.requested())
+        verdicts = evaluate(found.facts, settled=settled)
+        return report(found.facts, verdicts, self.started_ms, self.rss_mib, settled=found.settled)
 
     def _meet(self, board: Board) -> None:
         """Note when all daemons ran for the first time: the time of `--for` counts from there."""
@@ -115,18 +147,32 @@ def run_up(options: UpOptions) -> int:
     folder = open_folder(options.folder)
     screen = screen_for(as_json=options.json)
     run = Run(options, folder, screen, signals)
+    found: dict[str, Any] | None = None
     failed = True
     try:
         run.start()
         run.watch()
-        failed = False
+        found = run.close()
+        failed = found is not None and bool(found["violations"])
     except Interrupted:
         failed = False
     finally:
-        killed = run.supervisor.stop()
         screen.close()
+        killed = run.supervisor.stop()
         if killed:
             screen.say(f"had to be killed: {', '.join(killed)}")
         if folder.close(failed=failed or bool(killed)):
             screen.say(f"data and logs are kept in {folder.root}")
-    return 0
+    return _conclude(options, screen, found)
+
+
+def _conclude(options: UpOptions, screen: Screen, found: dict[str, Any] | None) -> int:
+    """Say what the run came to; return the exit status: 1 where a guarantee is broken or nothing could be told."""
+    if options.json and found is not None:
+        sys.stdout.write(orjson.dumps(found).decode() + "\n")
+    elif found is not None:
+        for line in words(found):
+            screen.say(line)
+    if found is None:
+        return 1 if options.for_s is not None else 0
+    return 1 if False in found["guarantees"].values() else 0
