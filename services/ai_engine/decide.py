@@ -6,7 +6,7 @@ Exits come before entries; an open position is never added to and never turned r
 from dataclasses import dataclass
 
 from quantum_common.ids import intent_id
-from quantum_common.messages import Action, Intent
+from quantum_common.messages import Action, Intent, Side
 from quantum_common.state import Ledger, MarketState, PositionSide
 from services.ai_engine.entries import Entry, NoEntry, entry_of
 from services.ai_engine.exits import Exit, ExitReason, exit_of
@@ -81,9 +81,7 @@ def _because(entry: Entry, seen: Seen, policy: Policy) -> str:
 
 
 def _exit_intent(seen: Seen, held: Standing, ledger: Ledger, wish: Exit, model: Model, now_ms: int) -> Intent:
-    side = held.side.closing
-    if side is None:
-        raise ValueError(f"{seen.symbol}: nothing to exit")
+    side = Side.SELL if held.sign > 0 else Side.BUY
     regime = seen.features.regime
     because = (
         f"{wish.reason}: {held.r:+.2f} R after {held.bars_held} bars, best {held.best_r:+.2f} R, "

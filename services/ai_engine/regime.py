@@ -35,13 +35,10 @@ class Regime(NamedTuple):
 
     def of(self, label: Label) -> float:
         """Return the probability of one label."""
-        match label:
-            case Label.TREND:
-                return self.p_trend
-            case Label.MEAN_REVERSION:
-                return self.p_mr
-            case Label.CHOP:
-                return self.p_chop
+        return self[_PLACES[label]]
+
+
+_PLACES = {Label.TREND: 0, Label.MEAN_REVERSION: 1, Label.CHOP: 2}
 
 
 def variance_ratio_error(bars: int, half_life_bars: float) -> float:

@@ -81,7 +81,7 @@ class Engine:
             if symbol in self.rules:
                 past = self._take(await self._history(symbol))
                 self._due |= {name: due._replace(act=False) for name, due in past.items()}
-        cold = [symbol for symbol, features in self._features.items() if not features.warm]
+        cold = [symbol for symbol in symbols if symbol in self.rules and not self._features[symbol].warm]
         self.log.info("warm-up done", symbols=len(symbols), cold=",".join(cold), unlisted=",".join(unlisted))
 
     async def _history(self, symbol: str) -> Sequence[Bar]:
@@ -136,7 +136,7 @@ class Engine:
                     refused[bar.symbol] = fault
                     self.progress.dead += 1
                 case Ignored():
-                    pass
+                    continue
         if due:
             self.progress.last_message_ms = now_ms
         if gaps:

@@ -30,6 +30,7 @@ class BarsOfAWalk:
         self.listed = rules
         self.waiting: list[Sequence[Bar]] = []
         self.away = 0
+        self.away_history = 0
 
     def _answer(self) -> None:
         if self.away:
@@ -44,7 +45,9 @@ class BarsOfAWalk:
         return self.listed
 
     async def history(self, symbol: str, interval: str, limit: int) -> Sequence[Bar]:
-        self._answer()
+        if self.away_history:
+            self.away_history -= 1
+            raise ExchangeUnavailable("the rate budget is used up", 1000)
         assert (interval, limit) == ("1m", PAST)
         return [replace(one, symbol=symbol) for one in self.bars[:PAST]]
 
@@ -228,10 +231,10 @@ async def test_a_bar_that_contradicts_itself_is_refused_by_name_and_counted() ->
 
 async def test_an_exchange_that_is_away_is_waited_for() -> None:
     bench = Bench()
-    bench.market.away = 3
+    bench.market.away, bench.market.away_history = 3, 2
     with capture_logs() as logs:
         await bench.ready()
-    assert bench.clock.now_ms() == given.START_MS + 750
+    assert bench.clock.now_ms() == given.START_MS + 3 * 250 + 2 * 1000
     assert said(logs, "warm-up done")
 
 
