@@ -4,14 +4,13 @@ An address replaces every URL that python-binance knows, spot and margin include
 no string in it that leads to another.
 """
 
-import re
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from quantum_common.settings import CommonSettings, Environment, SettingsError
 
-_EXCHANGE_KEY = re.compile(r"[A-Za-z0-9]{64}", re.ASCII)
+PAPER_KEY_PREFIX = "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +96,17 @@ def address_of(settings: CommonSettings) -> Address:
 def require_fitting_key(environment: Environment, key: SecretStr) -> None:
     """Given an environment and an API key, raise SettingsError where they cannot belong together.
 
-    A key that the real exchange issued is 64 letters and digits. Such a key is never used in paper mode, so that paper
-    mode cannot hold the means to trade; any other key is never sent to a real exchange. Which of the two real ones a
-    key belongs to is known to the exchange alone, and it refuses a foreign one.
+    Keys of the paper exchange begin with "paper", in any case of letters; those of a real exchange are drawn at random
+    and do not. So paper mode never holds the means to trade, and a paper key never leaves the machine. Which of the two
+    real exchanges a key belongs to is known to them alone, and each refuses the other's.
     """
-    issued = _EXCHANGE_KEY.fullmatch(key.get_secret_value()) is not None
-    if environment is Environment.PAPER and issued:
+    of_paper = key.get_secret_value().lower().startswith(PAPER_KEY_PREFIX)
+    if environment is Environment.PAPER and not of_paper:
         raise SettingsError(
-            "settings: QUANTUM_API_KEY_FILE: holds a key of the real exchange while QUANTUM_ENV is paper; "
-            "give the paper exchange a key of its own"
+            "settings: QUANTUM_API_KEY_FILE: does not hold a key of the paper exchange while QUANTUM_ENV is paper; "
+            'such a key begins with "paper", and a real one has no place in paper mode'
         )
-    if environment is not Environment.PAPER and not issued:
+    if environment is not Environment.PAPER and of_paper:
         raise SettingsError(
-            f"settings: QUANTUM_API_KEY_FILE: does not hold a key of the real exchange (64 letters and digits), "
-            f"but QUANTUM_ENV is {environment.value}"
+            f"settings: QUANTUM_API_KEY_FILE: holds a key of the paper exchange, but QUANTUM_ENV is {environment.value}"
         )

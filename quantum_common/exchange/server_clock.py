@@ -7,6 +7,7 @@ round trip counts, and half of that trip is taken off.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from operator import itemgetter
 
 from quantum_common.clock import Clock
 from quantum_common.exchange.port import ExchangeUnavailable
@@ -14,7 +15,6 @@ from quantum_common.exchange.port import ExchangeUnavailable
 SAMPLES = 3
 COMPARE_EVERY_MS = 60_000
 RETRY_MS = 2_000
-AGE_MS_MAX = 600_000
 
 Ask = Callable[[], Awaitable[int]]
 
@@ -30,19 +30,11 @@ class ServerClock:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.offset_ms = 0
-        self._compared_ms: int | None = None
         self._doubted = asyncio.Event()
 
     def now_ms(self) -> int:
         """Return the exchange's time as far as we know it."""
         return self.clock.now_ms() + self.offset_ms
-
-    def reliable_now_ms(self) -> int:
-        """Return the exchange's time. Raise ExchangeUnavailable where it was not compared for too long."""
-        now_ms = self.clock.now_ms()
-        if self._compared_ms is None or now_ms - self._compared_ms > AGE_MS_MAX:
-            raise ExchangeUnavailable("the exchange's clock could not be read", RETRY_MS)
-        return now_ms + self.offset_ms
 
     def doubt(self) -> None:
         """Have the offset measured again at once: the exchange refused one of our stamps."""
@@ -50,17 +42,16 @@ class ServerClock:
 
     async def compare(self, ask: Ask) -> None:
         """Given a way to ask for the exchange's time, measure the offset. What `ask` raises is raised."""
-        shortest_ms: int | None = None
-        for _ in range(SAMPLES):
-            sent_ms = self.clock.now_ms()
-            server_ms = await ask()
-            received_ms = self.clock.now_ms()
-            if shortest_ms is None or received_ms - sent_ms < shortest_ms:
-                shortest_ms = received_ms - sent_ms
-                offset_ms = offset_of(sent_ms, server_ms, received_ms)
-        self.offset_ms = offset_ms
-        self._compared_ms = received_ms
+        samples = [await self._sample(ask) for _ in range(SAMPLES)]
+        _, self.offset_ms = min(samples, key=itemgetter(0))
         self._doubted.clear()
+
+    async def _sample(self, ask: Ask) -> tuple[int, int]:
+        """Ask once and return the round trip and the offset that it shows."""
+        sent_ms = self.clock.now_ms()
+        server_ms = await ask()
+        received_ms = self.clock.now_ms()
+        return received_ms - sent_ms, offset_of(sent_ms, server_ms, received_ms)
 
     async def keep(self, ask: Ask) -> None:
         """Given a way to ask for the exchange's time, measure for ever: periodically, and at once after a doubt."""

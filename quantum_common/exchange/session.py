@@ -121,10 +121,13 @@ class Session:
         return self._rules
 
     async def server_time_ms(self) -> int:
-        """Return the exchange's clock, measured and not asked: it stands on the way of every order."""
+        """Return the exchange's clock as last measured; asking would stand on the way of every order.
+
+        Once measured it is never unavailable again: while the exchange is away, our own clock carries it on.
+        """
         if not self._ready:
             await self._prepare()
-        return self.server_clock.reliable_now_ms()
+        return self.server_clock.now_ms()
 
     async def ask_time_ms(self) -> int:
         """Ask the exchange for its time. Raise as `read` does."""
