@@ -21,6 +21,7 @@ from services.cli.options import (
     parse_redis,
     parse_symbols,
 )
+from services.cli.redis_command import run_redis
 from services.cli.up import run_up
 
 app = typer.Typer(
@@ -71,6 +72,15 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
         exchange_options=parse_exchange_options(exchange_option or ()),
     )
     raise typer.Exit(run_up(options))
+
+
+@app.command("redis", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def redis_command(
+    command: Annotated[list[str], typer.Argument(help="A Redis command and its arguments.")],
+    dir_: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")] = None,
+) -> None:
+    """Send one command to the Redis of the running `quantum up`, else of the settings; answer as redis-cli does."""
+    raise typer.Exit(run_redis(command, dir_))
 
 
 @app.command()

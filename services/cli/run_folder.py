@@ -27,6 +27,7 @@ class RunNote(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pid: int
+    folder: str
     market: str
     embedded: bool
     listed: int

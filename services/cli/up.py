@@ -127,6 +127,7 @@ class Run:
         self.folder.write_note(
             RunNote(
                 pid=os.getpid(),
+                folder=str(self.folder.root),
                 market=self.options.market,
                 embedded=not self.options.redis_url,
                 listed=self.options.listed,
