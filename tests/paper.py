@@ -1,0 +1,129 @@
+"""A paper exchange as a process of its own, on a free port, for tests that talk to it over the wire.
+
+    paper = start_paper(tmp_path, "--market", "synthetic:7")
+    try:
+        client = paper_client(paper)       # python-binance's plain AsyncClient, only its URLs changed
+        ...
+    finally:
+        paper.stop()
+
+`stop` ends the process by its own pid and is safe to call twice; `kill` is kill -9. Every option of
+`python -m services.paper_exchange --help` may be given; `--port 0` and `--port-file` always are.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from binance import AsyncClient, BinanceSocketManager
+
+from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
+
+START_WITHIN_S = 30.0
+STOP_WITHIN_S = 10.0
+API_KEY, API_SECRET = DEMO_KEY, DEMO_SECRET
+
+
+@dataclass(slots=True)
+class PaperProcess:
+    """A running paper exchange: its addresses, its process and its control path."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """The base of REST addresses, without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The base of websocket addresses, without a slash at its end."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    def stop(self) -> int:
+        """Ask it to stop, wait, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End it as kill -9 does."""
+        self.process.kill()
+        self.process.wait(STOP_WITHIN_S)
+
+    def control(self, method: str, name: str, **body: Any) -> Any:
+        """Given a method and the name of a control (`faults`, `market`, `state`, ...), do it and return its answer."""
+        request = urllib.request.Request(f"{self.url}/paper/{name}", json.dumps(body).encode(), method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- http on loopback
+            return json.loads(answer.read())
+
+    def fault(self, kind: str, **order: Any) -> Any:
+        """Given a kind of the fault menu and its particulars, lay the fault."""
+        return self.control("POST", "faults", kind=kind, **order)
+
+    def state(self) -> Any:
+        """Return everything the exchange knows."""
+        return self.control("GET", "state")
+
+
+def start_paper(tmp_path: Path, *options: str, within_s: float = START_WITHIN_S) -> PaperProcess:
+    """Given a folder for its port file and log, and options, start a paper exchange and wait until it serves.
+
+    Raise RuntimeError with what it printed where it ends or is not ready in time.
+    """
+    number = len(list(tmp_path.glob("paper-*.log")))
+    port_file, log = tmp_path / f"paper-{number}.port", tmp_path / f"paper-{number}.log"
+    command = [sys.executable, "-m", "services.paper_exchange", "--port", "0", "--port-file", str(port_file), *options]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=_environment())
+    end_s = time.monotonic() + within_s
+    while process.poll() is None and time.monotonic() < end_s:
+        if port_file.exists() and port_file.read_text().endswith("\n"):
+            return PaperProcess(process, int(port_file.read_text()), log)
+        time.sleep(0.02)
+    process.kill()
+    process.wait(STOP_WITHIN_S)
+    raise RuntimeError(f"the paper exchange did not start: {log.read_text()}")
+
+
+def client_class(paper: PaperProcess) -> type[AsyncClient]:
+    """Given a paper exchange, return python-binance's client with nothing but its URLs changed."""
+    urls = {
+        "API_URL": f"{paper.url}/api",
+        "FUTURES_URL": f"{paper.url}/fapi",
+        "FUTURES_DATA_URL": f"{paper.url}/futures/data",
+        "MARGIN_API_URL": f"{paper.url}/sapi",
+        "WS_FUTURES_URL": f"{paper.ws_url}/ws-fapi/v1",
+        "WS_API_URL": f"{paper.ws_url}/ws-api/v3",
+    }
+    return type("PaperClient", (AsyncClient,), urls)
+
+
+def paper_client(paper: PaperProcess, key: str = API_KEY, secret: str = API_SECRET) -> AsyncClient:
+    """Given a paper exchange, return a client of it, made inside a running loop; `close_connection` closes it."""
+    return client_class(paper)(key, secret)
+
+
+def socket_manager(paper: PaperProcess, client: AsyncClient) -> BinanceSocketManager:
+    """Given a paper exchange and its client, return the manager of its websockets."""
+    manager = BinanceSocketManager(client, max_queue_size=100_000)
+    manager.FSTREAM_URL = f"{paper.ws_url}/"
+    return manager
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).resolve().parent.parent)
+    return {**os.environ, "PYTHONPATH": root}
