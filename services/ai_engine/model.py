@@ -1,8 +1,10 @@
 """The seam for models: features in, an honest probability out, or nothing."""
 
+import hashlib
 from typing import NamedTuple, Protocol
 
 from services.ai_engine.features import Features
+from services.ai_engine.policy import Policy
 
 
 class Signal(NamedTuple):
@@ -40,3 +42,12 @@ class Model(Protocol):
     def predict(self, features: Features) -> Signal | None:
         """Given a bar's features, return a signal, or None where the model has nothing to say."""
         ...
+
+
+def model_version(name: str, parameters: object, policy: Policy) -> str:
+    """Given a model's name, its parameters and the policy it serves, return the version that stands on every intent.
+
+    It names the profile and hashes every number that a decision uses: any change of one makes other wishes.
+    """
+    numbers = hashlib.sha256(f"{parameters!r}|{policy!r}".encode()).hexdigest()[:8]
+    return f"{name}-1-{policy.profile}-{numbers}"

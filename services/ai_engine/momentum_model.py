@@ -6,10 +6,11 @@ acts on it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.ai_engine.features import MOMENTUM_BARS, SIGMA_MIN, Features
-from services.ai_engine.model import Signal
+from services.ai_engine.model import Signal, model_version
+from services.ai_engine.policy import Policy
 
 NAME = "momentum"
 MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)
@@ -56,3 +57,9 @@ class MomentumModel:
 def _quiet(volatility_regime: float) -> float:
     """Given the volatility's percentile, return a discount: 1 up to `_LOUD`, one half at the very top."""
     return 1.0 - 0.5 * max(volatility_regime - _LOUD, 0.0) / (1.0 - _LOUD)
+
+
+def momentum_model(policy: Policy) -> MomentumModel:
+    """Given a policy, return the first strategy for its horizon, with its version."""
+    plain = MomentumModel(version="", horizon_bars=policy.entry.horizon_bars)
+    return replace(plain, version=model_version(NAME, plain, policy))

@@ -1,6 +1,5 @@
-"""What a profile trades like: every number of entries and exits, in one frozen place with a fingerprint."""
+"""What a profile trades like: every number of entries and exits, in one frozen place."""
 
-import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -83,11 +82,6 @@ class Policy:
     entry: EntryRules
     exit: ExitRules
 
-    @property
-    def fingerprint(self) -> str:
-        """Return a hash of every number: eight hex digits."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
-
 
 _EXITS = ExitRules(
     stop_sigmas=1.5, stop_bars=60, stop_atrs_min=1.5, stop_bps_min=Decimal(10), stop_bps_max=Decimal(800),
@@ -112,8 +106,3 @@ EXPLORE_EXIT = ExitRules(
     trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=10,
     min_hold_bars=4, regime_exit_p_trend=0.1,
 )  # fmt: skip
-
-
-def model_version(model: str, policy: Policy) -> str:
-    """Given a model's name and the policy it serves, return the version that stands on every intent."""
-    return f"{model}-1-{policy.profile}-{policy.fingerprint}"

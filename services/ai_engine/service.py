@@ -107,13 +107,17 @@ class Engine:
         nothing is lost and nothing is done twice."""
         if not self._due:
             self._due = self._take(await self.market.next_bars())
+        before: list[str] = []
         while self._due:
             batch = dict(islice(self._due.items(), BATCH))
             portfolio = await self.store.portfolio()
             known = await self.store.positions(list(batch))
             for symbol, due in batch.items():
-                await self._decide(symbol, due, known[symbol], portfolio)
+                if not await self._record(symbol, due, known[symbol], portfolio):
+                    before.append(symbol)
                 del self._due[symbol]
+        if before:
+            self.log.warning("bars were recorded before and are not done again", symbols=",".join(before))
 
     def _take(self, bars: Iterable[Bar]) -> dict[str, Due]:
         """Given bars in order, take each into its symbol's features; return the newest of each symbol."""
@@ -145,27 +149,28 @@ class Engine:
             self.log.warning("bars contradict themselves and are not used", faults=refused)
         return due
 
-    async def _decide(self, symbol: str, due: Due, known: Known, portfolio: Portfolio | None) -> None:
+    async def _record(self, symbol: str, due: Due, known: Known, portfolio: Portfolio | None) -> bool:
+        """Given a due bar and what stands of its symbol, decide and record. Return False where it was recorded before;
+        where a bar of the past is, that is as it should be."""
         now_ms = self.clock.now_ms()
         late_ms = now_ms - due.taken_ms
         if not due.act or late_ms > LATE_MS:
             if due.act:
                 self.log.warning("too late to decide on a bar", symbol=symbol, late_ms=late_ms)
             await self.store.record_bar(symbol, market_state(due.features, now_ms), (), None)
-            return
-        seen = Seen(
-            symbol, due.bar, due.features, known.ledger, portfolio, known.memory, self.rules.get(symbol)
-        )  # fmt: skip
+            return True
+        seen = Seen(symbol, due.bar, due.features, known.ledger, portfolio, known.memory, self.rules.get(symbol))
         verdict = decide(seen, self.model, self.policy, now_ms)
         memory = None if verdict.memory == known.memory else verdict.memory
         if not await self.store.record_bar(symbol, verdict.state, verdict.intents, memory):
-            self.log.warning("a bar was recorded before", symbol=symbol, bar_close_ms=due.bar.close_ms)
-            return
+            return False
+        self.log.debug("bar", symbol=symbol, bar_close_ms=due.bar.close_ms, why=verdict.why or "entry")
         for intent in verdict.intents:
             self.log.info(
                 "intent", intent_id=intent.intent_id, symbol=symbol, action=intent.action, side=intent.side,
                 reason=intent.reason,
             )  # fmt: skip
+        return True
 
     # --- watch -------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,7 @@ from collections.abc import Coroutine
 
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
-from services.ai_engine.momentum_model import NAME, MomentumModel
-from services.ai_engine.policy import model_version
+from services.ai_engine.momentum_model import momentum_model
 from services.ai_engine.service import Engine, Universe
 from services.ai_engine.settings import AiSettings
 from services.ai_engine.store import RedisStore
@@ -28,7 +27,7 @@ async def start(runtime: Runtime[AiSettings]) -> None:
             universe=Universe(
                 symbols, settings.ai_decision_interval, settings.ai_history_bars, settings.ai_stale_bars
             ),
-            model=MomentumModel(version=model_version(NAME, policy), horizon_bars=policy.entry.horizon_bars),
+            model=momentum_model(policy),
             policy=policy,
             progress=runtime.progress,
         )  # fmt: skip

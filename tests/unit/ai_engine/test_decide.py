@@ -14,8 +14,8 @@ from services.ai_engine.entries import NoEntry
 from services.ai_engine.exits import ExitReason
 from services.ai_engine.features import Features
 from services.ai_engine.model import Signal
-from services.ai_engine.momentum_model import MomentumModel
-from services.ai_engine.policy import Policy, ProfileName, model_version
+from services.ai_engine.momentum_model import momentum_model
+from services.ai_engine.policy import Policy, ProfileName
 from services.ai_engine.standing import Seen
 from tests.unit.ai_engine import given
 
@@ -34,10 +34,6 @@ class Silent:
         return None
 
 
-def model_of(policy: Policy) -> MomentumModel:
-    return MomentumModel(version=model_version("momentum", policy), horizon_bars=policy.entry.horizon_bars)
-
-
 def seen(**changed: Any) -> Seen:
     bar = given.bar(0, 100.0, high=100.2, low=99.9)
     plain = Seen(
@@ -48,14 +44,14 @@ def seen(**changed: Any) -> Seen:
 
 
 def decided(policy: Policy = EXPLORE, **changed: Any) -> Verdict:
-    return decide(seen(**changed), model_of(policy), policy, NOW_MS)
+    return decide(seen(**changed), momentum_model(policy), policy, NOW_MS)
 
 
 def test_an_entry_is_a_valid_intent_that_says_why() -> None:
     (intent,) = decided().intents
     assert Intent.from_fields(intent.to_fields()) == intent
     assert (intent.action, intent.eval_type, intent.side) == (Action.OPEN, EvalType.ENTRY, Side.BUY)
-    assert intent.model_version == model_version("momentum", EXPLORE)
+    assert intent.model_version == momentum_model(EXPLORE).version
     assert intent.model_version.startswith("momentum-1-explore-")
     assert intent.bar_close_ms == given.bar(0).close_ms
     assert intent.entry_price == Decimal(100)
@@ -136,7 +132,7 @@ def test_every_bar_publishes_a_market_state_that_adds_up(ledger: Any) -> None:
 def test_a_random_walk_gives_next_to_no_intents_where_an_edge_must_pay() -> None:
     policy = given.policy(ProfileName.TRADE)
     engine_bars = list(given.walk(4000, seed=11, sigma=0.001))
-    model, asked = model_of(policy), 0
+    model, asked = momentum_model(policy), 0
     for bar, features in zip(engine_bars, given.fed(engine_bars), strict=True):
         asked += len(decide(seen(bar=bar, features=features), model, policy, bar.close_ms).intents)
     assert asked == 0
@@ -145,7 +141,7 @@ def test_a_random_walk_gives_next_to_no_intents_where_an_edge_must_pay() -> None
 def test_exploring_the_same_walk_asks_in_both_directions() -> None:
     policy = given.policy()
     engine_bars = list(given.walk(2000, seed=11, sigma=0.001))
-    model, sides, memory = model_of(policy), [], None
+    model, sides, memory = momentum_model(policy), [], None
     for bar, features in zip(engine_bars, given.fed(engine_bars), strict=True):
         verdict = decide(seen(bar=bar, features=features, memory=memory), model, policy, bar.close_ms)
         memory = verdict.memory

@@ -1,9 +1,12 @@
+from decimal import Decimal
+
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from services.ai_engine.model import Model
-from services.ai_engine.momentum_model import MomentumModel
+from services.ai_engine.model import Model, model_version
+from services.ai_engine.momentum_model import MomentumModel, momentum_model
+from services.ai_engine.policy import ProfileName
 from tests.unit.ai_engine import given
 
 MODEL: Model = MomentumModel(version="momentum-1-test", horizon_bars=60)
@@ -56,3 +59,16 @@ def test_momenta_that_cancel_out_expect_nothing() -> None:
     assert signal is not None
     assert signal.expected_move_bps == pytest.approx(0.0)
     assert signal.p_up == pytest.approx(0.5)
+
+
+def test_every_number_that_decides_is_in_the_version() -> None:
+    policy = given.policy()
+    assert momentum_model(policy).version == momentum_model(given.policy()).version
+    assert momentum_model(policy).version.startswith("momentum-1-explore-")
+    others = [
+        given.policy(ProfileName.TRADE), given.policy(ai_taker_fee_bps=Decimal(4)), given.policy(ai_leverage_max=5),
+        given.policy(ai_size_usd_max=Decimal(100)),
+    ]  # fmt: skip
+    versions = {momentum_model(one).version for one in [policy, *others]}
+    versions.add(model_version("momentum", MomentumModel(version="", horizon_bars=12, skill=0.2), policy))
+    assert len(versions) == 6

@@ -17,8 +17,8 @@ from quantum_common.money import floor_to_step
 from services.ai_engine.decide import decide
 from services.ai_engine.features import WARM_BARS, SymbolFeatures, Updated
 from services.ai_engine.memory import ExitMemory
-from services.ai_engine.momentum_model import MomentumModel
-from services.ai_engine.policy import Policy, ProfileName, model_version
+from services.ai_engine.momentum_model import momentum_model
+from services.ai_engine.policy import Policy, ProfileName
 from services.ai_engine.standing import Seen
 from tests.unit.ai_engine import given
 
@@ -43,7 +43,7 @@ class Outcome:
 
 def traded(symbol: str, bars: Iterable[Bar], rules: SymbolRules, policy: Policy) -> list[Intent]:
     """Every wish on one symbol, each filled at the next bar's open."""
-    model = MomentumModel(version=model_version("momentum", policy), horizon_bars=policy.entry.horizon_bars)
+    model = momentum_model(policy)
     engine, wishes, memory = SymbolFeatures(given.MINUTE_MS), list[Intent](), ExitMemory.quiet(0)
     amount, entry, opened_ms, waiting = Decimal(0), Decimal(0), 0, None
     for bar in bars:

@@ -1,5 +1,4 @@
 import re
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -7,7 +6,6 @@ import pytest
 from quantum_common.settings import CommonSettings, SettingsError, load
 from services.ai_engine.policy import ProfileName
 from services.ai_engine.settings import AiSettings
-from tests.unit.ai_engine import given
 
 ENV_FILE = Path(__file__).parents[3] / "etc" / "quantum" / "ai-engine.env"
 
@@ -42,15 +40,6 @@ def test_a_missing_universe_is_said_in_one_line(tmp_path: Path) -> None:
 def test_an_interval_that_is_not_served_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="AI_DECISION_INTERVAL=5m"):
         load_with(tmp_path, AI_SYMBOLS="BTCUSDT", AI_DECISION_INTERVAL="5m")
-
-
-def test_every_number_of_the_policy_is_in_its_fingerprint() -> None:
-    assert given.policy().fingerprint == given.policy().fingerprint
-    changed = [
-        given.policy(ProfileName.TRADE), given.policy(ai_taker_fee_bps=Decimal(4)), given.policy(ai_leverage_max=5),
-        given.policy(ai_size_usd_max=Decimal(100)),
-    ]  # fmt: skip
-    assert len({one.fingerprint for one in [given.policy(), *changed]}) == 5
 
 
 def test_the_env_file_documents_every_key_with_its_default() -> None:
