@@ -32,6 +32,7 @@ class ExitReason(StrEnum):
     FIRST_PARTIAL = "first_partial"
     BREAK_EVEN = "break_even"
     TRAILING_STOP = "trailing_stop"
+    INITIAL_STOP = "initial_stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,9 @@ def _better_stop(held: Standing, memory: ExitMemory, exits: ExitRules, costs: Co
     if held.best_r >= exits.trail_from_r:
         trail = held.best_price - held.sign * exits.trail_r * held.risk
         candidates.append((trail, ExitReason.TRAILING_STOP))
-    if not candidates:
-        return ExitVerdict(None, memory)
+    if not candidates:  # a position that somebody else opened may stand without a stop on the exchange
+        placed = Exit(Action.UPDATE_SL, ExitReason.INITIAL_STOP, held.stop_price) if held.foreign else None
+        return ExitVerdict(placed, memory)
     price, reason = max(candidates, key=lambda candidate: held.sign * candidate[0])
     price = on_grid(price, rules)
     improves = held.sign * (price - held.stop_price) >= exits.improvement_r_min * held.risk

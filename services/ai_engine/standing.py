@@ -37,6 +37,7 @@ class Standing:
     risk: Decimal
     stop_price: Decimal
     stop_was_set: bool  # before this bar, so that the bar's extremes count against it
+    foreign: bool  # taken up on this bar, and no wish of this engine led to it
     bars_held: int
     memory: ExitMemory
 
@@ -58,19 +59,27 @@ def standing(seen: Seen, ledger: Ledger, rules: SymbolRules, policy: Policy) -> 
     an operator) gets a stop from the volatility of now.
     """
     sign = 1 if ledger.side is PositionSide.LONG else -1
+    entry_price = ledger.avg_entry_price or seen.bar.close  # an adopted position may have none
     memory = seen.memory
     known = memory is not None and _same(memory, ledger)
+    wish = memory if memory is not None and _led_to(memory, ledger, seen.bar.close_ms) else None
     if memory is None or not known:
-        memory = _taken_up(seen, ledger, rules, policy, sign)
+        if wish is not None:
+            memory = _first_memory(ledger, seen.bar.close_ms, wish.risk, wish.stop_price)
+        else:
+            distance = stop_distance(seen.features, policy.exit, rules)
+            stop_price = on_grid(entry_price - sign * distance, rules)
+            memory = _first_memory(ledger, seen.bar.close_ms, distance, stop_price)
     risk, stop = memory.risk, memory.stop_price
     if risk is None or stop is None:
         raise ValueError(f"{seen.symbol}: the memory of a position has no stop")
     extreme = seen.bar.high if sign > 0 else seen.bar.low
-    marks = [ledger.avg_entry_price, seen.bar.close, memory.best_price, ledger.peak_price, extreme if known else None]
-    best = (max if sign > 0 else min)(mark for mark in marks if mark is not None and mark > 0)
+    marks = [entry_price, seen.bar.close, memory.best_price, ledger.peak_price, extreme if known else None]
+    best = (max if sign > 0 else min)(mark for mark in marks if mark is not None)
     return Standing(
-        side=ledger.side, sign=sign, amount=abs(ledger.position_amt), entry_price=ledger.avg_entry_price,
+        side=ledger.side, sign=sign, amount=abs(ledger.position_amt), entry_price=entry_price,
         price=seen.bar.close, best_price=best, risk=risk, stop_price=stop, stop_was_set=known,
+        foreign=not known and wish is None,
         bars_held=(seen.bar.close_ms - memory.since_bar_ms) // policy.interval_ms + 1,
         memory=memory.model_copy(update={"best_price": best}),
     )  # fmt: skip
@@ -80,17 +89,15 @@ def _same(memory: ExitMemory, ledger: Ledger) -> bool:
     return not memory.wished and memory.side is ledger.side and memory.opened_ms == (ledger.opened_ms or 0)
 
 
-def _taken_up(seen: Seen, ledger: Ledger, rules: SymbolRules, policy: Policy, sign: int) -> ExitMemory:
-    """Given a position seen for the first time, return its first memory."""
-    wish = seen.memory
-    if wish is not None and wish.wished and wish.side is ledger.side and wish.risk and wish.stop_price:
-        risk, stop = wish.risk, wish.stop_price
-    else:
-        risk = stop_distance(seen.features, policy.exit, rules)
-        stop = on_grid(ledger.avg_entry_price - sign * risk, rules)
+def _led_to(memory: ExitMemory, ledger: Ledger, bar_close_ms: int) -> bool:
+    """Given a memory, return whether it is a fresh wish on the side of the position."""
+    return memory.wished and memory.side is ledger.side and bar_close_ms <= memory.quiet_until_ms
+
+
+def _first_memory(ledger: Ledger, bar_close_ms: int, risk: Decimal | None, stop: Decimal | None) -> ExitMemory:
     return ExitMemory(
-        side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=seen.bar.close_ms,
-        stop_price=stop, risk=risk, best_price=None, stages=0, asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=0,
+        side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=bar_close_ms, stop_price=stop,
+        risk=risk, best_price=None, stages=0, asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=0,
     )  # fmt: skip
 
 

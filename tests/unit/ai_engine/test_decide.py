@@ -108,7 +108,9 @@ def test_without_a_ledger_or_rules_nothing_is_asked_for() -> None:
 
 def test_a_standing_position_is_neither_added_to_nor_turned_round() -> None:
     for amount in (0.5, -0.5):
-        verdict = decided(ledger=given.ledger(amount))
+        first = decided(ledger=given.ledger(amount))
+        assert [intent.action for intent in first.intents] == [Action.UPDATE_SL]
+        verdict = decided(ledger=given.ledger(amount), memory=first.memory)
         assert (verdict.intents, verdict.why) == ((), NoEntry.STANDING)
 
 

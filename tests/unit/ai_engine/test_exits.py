@@ -144,17 +144,27 @@ def test_a_position_is_followed_in_bars_not_in_wall_time() -> None:
 
 
 def test_the_wish_hands_its_stop_to_the_position_that_came_of_it() -> None:
-    wish = remembered(wished=True, opened_ms=0, stop_price=Decimal("98.5"), risk=Decimal("1.5"))
-    memory = judge(given.bar(1, 100.2), wish).memory
+    until_ms = given.bar(1).close_ms
+    wish = remembered(
+        wished=True, opened_ms=0, stop_price=Decimal("98.5"), risk=Decimal("1.5"), quiet_until_ms=until_ms
+    )
+    verdict = judge(given.bar(1, 100.2), wish)
+    memory = verdict.memory
+    assert verdict.wish is None
     assert (memory.stop_price, memory.risk, memory.opened_ms) == (Decimal("98.5"), Decimal("1.5"), given.START_MS)
     assert memory.since_bar_ms == given.bar(1).close_ms
 
 
-@pytest.mark.parametrize("memory", [None, remembered(SHORT), remembered(opened_ms=5), ExitMemory.quiet(1)])
+@pytest.mark.parametrize(
+    "memory",
+    [None, remembered(SHORT), remembered(opened_ms=5), remembered(wished=True, quiet_until_ms=5), ExitMemory.quiet(1)],
+)
 def test_a_position_of_another_origin_gets_a_stop_from_the_volatility(memory: ExitMemory | None) -> None:
     bar = given.bar(5, 100.2)
     features = given.features(price=bar.close)
-    taken = judge(bar, memory, features=features).memory
+    verdict = judge(bar, memory, features=features)
+    taken = verdict.memory
+    assert verdict.wish == Exit(Action.UPDATE_SL, ExitReason.INITIAL_STOP, taken.stop_price)
     assert taken.risk == stop_distance(features, POLICY.exit, given.RULES)
     assert taken.stop_price is not None
     assert taken.stop_price < Decimal(100)
@@ -162,8 +172,25 @@ def test_a_position_of_another_origin_gets_a_stop_from_the_volatility(memory: Ex
 
 
 def test_the_extremes_before_a_position_was_known_do_not_stop_it_out() -> None:
-    assert judge(given.bar(1, 100.2, low=90.0), None).wish is None
+    early = judge(given.bar(1, 100.2, low=90.0), None).wish
+    assert early is not None
+    assert early.reason is ExitReason.INITIAL_STOP
     assert judge(given.bar(1, 90.0), None).wish == Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)
+
+
+def test_a_position_without_an_entry_price_is_judged_from_where_it_was_found() -> None:
+    adopted = given.ledger(1.0, entry=0.0)
+    verdict = judge(given.bar(1, 100.0), None, ledger=adopted)
+    assert verdict.wish is not None
+    assert verdict.wish.action is Action.UPDATE_SL
+    assert judge(given.bar(2, 98.0), verdict.memory, ledger=adopted).wish == Exit(
+        Action.CLOSE_FULL, ExitReason.HARD_STOP
+    )
+
+
+def test_while_the_volatility_is_unknown_the_stop_is_as_far_as_it_may_be() -> None:
+    cold = given.features(warm=False, sigma=0.0, atr_rel=0.0)
+    assert stop_distance(cold, POLICY.exit, given.RULES) == Decimal(100) * POLICY.exit.stop_bps_max / 10_000
 
 
 def test_a_memory_without_a_stop_is_a_broken_invariant() -> None:
