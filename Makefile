@@ -1,0 +1,98 @@
+# Everything a developer types. Each target sets up what it needs; nothing needs root or an account.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+RUN_STAMP := $(VENV)/.run-stamp
+DEV_STAMP := $(VENV)/.dev-stamp
+ARGS ?=
+# How pytest is run; PYTEST_ARGS narrows it, such as PYTEST_ARGS=tests/unit/cli
+PYTEST ?= -n 2
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name words; do
+	    printf '  make %-10s %s\n' "$$name" "$$words"
+	done
+
+.PHONY: run
+run: $(RUN_STAMP) ## Set up and run the whole chain on paper until Ctrl-C; ARGS="--speed 60" passes options
+	@exec $(VENV)/bin/quantum up $(ARGS)
+
+.PHONY: setup
+setup: $(DEV_STAMP) ## Make .venv with everything that running and testing need
+
+.PHONY: test
+test: lint ## Lint, then every test; PYTEST_ARGS=tests/unit narrows it
+	@$(PYTHON) -m pytest $(PYTEST) $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## ruff (rules and format) and mypy
+	@$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+.PHONY: bench
+bench: $(DEV_STAMP) ## Run the benchmarks and print their tables
+	@for script in benchmarks/[a-z]*.py; do
+	    echo "== $$script"
+	    $(PYTHON) "$$script"
+	done
+
+.PHONY: lock
+lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in
+	@$(PYTHON) -m pip install --quiet uv
+	for name in requirements requirements-dev; do
+	    $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	        --no-emit-index-url --no-header --output-file "$$name.txt" "$$name.in"
+	done
+
+.PHONY: clean
+clean: ## Remove .venv and what the tools left
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The project itself goes in without its dependencies: those are pinned and hashed in the requirements.
+$(RUN_STAMP): requirements.txt pyproject.toml | $(PYTHON)
+	@echo "setting up: what running needs (a minute or two, once)"
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
+	@echo "setting up: what testing needs (once)"
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+# A bare Debian has python3 without ensurepip: then pip comes from the system's pip, or the venv from virtualenv.
+$(PYTHON):
+	@chosen=
+	for name in python3.13 python3.12 python3.11 python3; do
+	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then chosen="$$name"; break; fi
+	done
+	if [ -z "$$chosen" ]; then
+	    echo "Quantum needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2
+	    exit 1
+	fi
+	rm -rf $(VENV)
+	if "$$chosen" -c 'import ensurepip, venv' 2>/dev/null; then
+	    "$$chosen" -m venv $(VENV)
+	elif "$$chosen" -m pip --version >/dev/null 2>&1 && "$$chosen" -m venv --without-pip $(VENV) 2>/dev/null \
+	        && "$$chosen" -m pip --quiet --disable-pip-version-check --python $(VENV)/bin/python install pip; then
+	    :
+	elif rm -rf $(VENV) && "$$chosen" -m virtualenv --version >/dev/null 2>&1; then
+	    "$$chosen" -m virtualenv --quiet $(VENV)
+	elif command -v virtualenv >/dev/null; then
+	    virtualenv --quiet --python "$$chosen" $(VENV)
+	else
+	    rm -rf $(VENV)
+	    version="$$("$$chosen" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+	    echo "$$chosen cannot make a virtual environment; once, as root: apt-get install python$$version-venv" >&2
+	    exit 1
+	fi
