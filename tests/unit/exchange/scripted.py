@@ -1,5 +1,6 @@
 """An exchange of a few lines: answers what a test tells it to, and remembers what it was asked."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -7,10 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+import structlog
 from aiohttp import WSMsgType, web
 from pydantic import SecretStr
 
-from quantum_common.clock import SystemClock
+from quantum_common.clock import Clock, SystemClock
 from quantum_common.exchange.connect import Exchange, open_exchange
 from quantum_common.settings import CommonSettings
 
@@ -23,7 +25,7 @@ FILTERS = [
     {"filterType": "MARKET_LOT_SIZE", "minQty": "0.001", "stepSize": "0.001", "maxQty": "120"},
     {"filterType": "MIN_NOTIONAL", "notional": "50"},
 ]
-INFO = {
+INFO: dict[str, Any] = {
     "rateLimits": [
         {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400},
         {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
@@ -111,6 +113,27 @@ class ScriptedExchange:
         return socket
 
 
+class GatedClock:
+    """The system's clock, with pauses of a second and more that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.slept: list[int] = []
+        self.ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return SystemClock().now_ms() + self.ahead_ms
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        self.slept.append(duration_ms)
+        if duration_ms < 1000:
+            await asyncio.sleep(0)
+            return
+        await self.gate.wait()
+        self.gate.clear()
+        self.ahead_ms += duration_ms
+
+
 def ready_scripts() -> dict[str, Script]:
     """Return the scripts that a session needs before it sends anything else."""
     clock = SystemClock()
@@ -146,8 +169,14 @@ def settings_for(url: str, **values: Any) -> CommonSettings:
 
 @contextlib.asynccontextmanager
 async def connected(
-    server: ScriptedExchange, *symbols: str, credentials: Any = CREDENTIALS, **values: Any
+    server: ScriptedExchange,
+    *symbols: str,
+    credentials: Any = CREDENTIALS,
+    clock: Clock | None = None,
+    **values: Any,
 ) -> AsyncIterator[Exchange]:
     """Open the adapter on a scripted exchange."""
-    async with open_exchange(settings_for(server.url, **values), credentials, symbols, SystemClock()) as exchange:
+    async with open_exchange(
+        settings_for(server.url, **values), credentials, symbols, clock or SystemClock(), structlog.get_logger()
+    ) as exchange:
         yield exchange
