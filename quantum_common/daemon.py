@@ -21,7 +21,7 @@ from quantum_common.exchange.port import ConfigurationRefused
 from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
 from quantum_common.log import Log, setup
 from quantum_common.redis_client import UNREACHABLE, Redis, connect
-from quantum_common.settings import EXIT_CONFIG, CommonSettings, SettingsError, load, shown
+from quantum_common.settings import EXIT_CONFIG, CommonSettings, SettingsError, load, shown, without_password
 from quantum_common.stream import Consumer, Handler, Lane, Progress, symbol_lane, trim
 from quantum_common.version import build_id
 
@@ -72,6 +72,22 @@ class Runtime(Generic[S]):
             else:
                 if period_ms:
                     await self.pause(period_ms)
+
+    async def listen(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take step after step, each waiting for what comes next; a stop does not wait for it."""
+        await self.until_stopped(self.every(0, step))
+
+    async def until_stopped(self, loop: Coroutine[None, None, None]) -> None:
+        """Run a coroutine that may wait for long, and cut it off at the stop. Raise what it raised."""
+        running, stopping = asyncio.create_task(loop), asyncio.create_task(self.stop.wait())
+        try:
+            done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if running in done:
+                running.result()
+        finally:
+            for task in (running, stopping):
+                task.cancel()
+            await asyncio.gather(running, stopping, return_exceptions=True)
 
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""
@@ -189,7 +205,9 @@ async def _wait_for_redis(runtime: Runtime[S]) -> bool:
             await runtime.redis.ping()
         except UNREACHABLE as error:
             if not said:
-                runtime.log.warning("waiting for redis", url=runtime.settings.quantum_redis_url, error=str(error))
+                runtime.log.warning(
+                    "waiting for redis", url=without_password(runtime.settings.quantum_redis_url), error=str(error)
+                )
             said = True
             await runtime.pause(500)
         else:

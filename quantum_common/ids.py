@@ -4,6 +4,7 @@ import hashlib
 
 ORDER_PREFIX = "qo-"
 STOP_PREFIX = "qs-"
+GUARD_PREFIX = "qg-"
 
 
 def intent_id(symbol: str, action: str, bar_close_ms: int, model_version: str) -> str:
@@ -32,9 +33,14 @@ def client_stop_id(plan: str) -> str:
     return STOP_PREFIX + plan
 
 
+def guard_id_of(stop_id: str) -> str:
+    """Given a stop's client id, return the id of the order that stands guard while stops change."""
+    return GUARD_PREFIX + stop_id.removeprefix(STOP_PREFIX)
+
+
 def plan_of(client_id: str) -> str | None:
     """Given a client order id, return the plan that it belongs to, or None where it is not one of ours."""
-    for prefix in (ORDER_PREFIX, STOP_PREFIX):
+    for prefix in (ORDER_PREFIX, STOP_PREFIX, GUARD_PREFIX):
         if client_id.startswith(prefix):
             return client_id.removeprefix(prefix)
     return None

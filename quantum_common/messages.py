@@ -103,7 +103,11 @@ class Issuer(StrEnum):
 def _number(value: object) -> object:
     if isinstance(value, float):
         raise ValueError("money is Decimal, never float")  # noqa: TRY004 - pydantic reports a ValueError by field
-    return parse_decimal(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return parse_decimal(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        parse_decimal(plain(value))  # what no reader could parse again is refused at its writer
+    return value
 
 
 def _integer(value: object) -> object:

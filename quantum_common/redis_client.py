@@ -18,7 +18,7 @@ from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from quantum_common.settings import CommonSettings, SettingsError, read_secret
+from quantum_common.settings import CommonSettings, SettingsError, read_secret, without_password
 
 SOCKET_TIMEOUT_S = 10.0
 BLOCK_MS = 1000
@@ -81,5 +81,5 @@ def connect_url(url: str, *, user: str = "", password: str = "") -> Redis:
             connection_class=_TcpConnection, host=parts.hostname, port=parts.port or 6379, db=database, **options
         )
     else:
-        raise SettingsError(f"settings: QUANTUM_REDIS_URL={url}: neither unix:///path nor redis://host:port")
+        raise SettingsError(f"settings: QUANTUM_REDIS_URL={without_password(url)}: neither unix:///path nor redis://host:port")
     return Redis.from_pool(pool)  # the client owns the pool and closes it

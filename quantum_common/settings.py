@@ -6,11 +6,13 @@ from files with mode 0600 or from systemd credentials, never from the env files,
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -18,6 +20,8 @@ from pydantic.fields import FieldInfo
 
 DEFAULT_CONFIG_DIR = Path("/etc/quantum")
 EXIT_CONFIG = 78
+_URL_PASSWORD = re.compile(r"(://[^/@]*):[^/@]*@")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class SettingsError(Exception):
@@ -80,9 +84,8 @@ class CommonSettings(BaseModel):
     @model_validator(mode="after")
     def _address_fits_environment(self) -> Self:
         """A paper address is on loopback, so that paper mode can never reach a real exchange."""
-        if self.quantum_env is Environment.PAPER and not self.quantum_paper_url.startswith(
-            ("http://127.0.0.1:", "http://localhost:", "http://[::1]:")
-        ):
+        address = urlsplit(self.quantum_paper_url)  # the host itself: `http://127.0.0.1:80@elsewhere` only begins well
+        if self.quantum_env is Environment.PAPER and (address.scheme != "http" or address.hostname not in LOOPBACK):
             raise ValueError("QUANTUM_PAPER_URL must be on loopback while QUANTUM_ENV is paper")
         return self
 
@@ -134,7 +137,7 @@ def _read_file(path: Path, known: set[str]) -> dict[str, tuple[str, _Origin]]:
         with path.open(encoding="utf-8") as stream:
             for binding in parse_stream(stream):
                 line = binding.original.line + _leading_newlines(binding.original.string)
-                if binding.error:
+                if binding.error or (binding.key is not None and binding.value is None):
                     raise SettingsError(f"{path}:{line}: not KEY=VALUE: {binding.original.string.strip()!r}")
                 if binding.key is None:
                     continue
@@ -177,6 +180,8 @@ def read_secret(path: Path | None, key: str) -> SecretStr:
         text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"settings: {key}={path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"settings: {key}={path}: is not text") from None
     if mode:
         raise SettingsError(f"settings: {key}={path}: others can read it; chmod 600 {path}")
     if not text:
@@ -193,5 +198,12 @@ def credentials(settings: CommonSettings) -> tuple[SecretStr, SecretStr]:
 
 
 def shown(settings: CommonSettings) -> dict[str, Any]:
-    """Given settings, return them as a service shows them once at its start; secrets are only paths anyway."""
-    return {name.upper(): str(value) for name, value in settings.model_dump().items() if value not in (None, "")}
+    """Given settings, return them as a service shows them once at its start. Secrets are only paths anyway, but for
+    a password in Redis' URL, which is left out."""
+    values = {name.upper(): str(value) for name, value in settings.model_dump().items() if value not in (None, "")}
+    return values | {"QUANTUM_REDIS_URL": without_password(settings.quantum_redis_url)}
+
+
+def without_password(url: str) -> str:
+    """Given a URL, return it as it may be logged."""
+    return _URL_PASSWORD.sub(r"\1:***@", url)

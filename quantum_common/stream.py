@@ -240,9 +240,7 @@ class Consumer:
         attempt = 0
         while True:
             try:
-                await self.handlers[message.stream](message)
-            except Malformed as reason:
-                await self._bury(message, reason)
+                await self._handle_or_bury(message)
             except UNREACHABLE as error:
                 await self._redis_gone(error, attempt)
                 attempt += 1
@@ -255,6 +253,12 @@ class Consumer:
             self.progress.handled += 1
             self.progress.last_message_ms = self.clock.now_ms()
             return
+
+    async def _handle_or_bury(self, message: Message) -> None:
+        try:
+            await self.handlers[message.stream](message)
+        except Malformed as reason:
+            await self._bury(message, reason)
 
     async def _bury(self, message: Message, reason: Malformed) -> None:
         self.progress.dead += 1

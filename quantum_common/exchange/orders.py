@@ -16,7 +16,6 @@ from quantum_common.exchange.outcome import (
     Found,
     Lookup,
     NotFound,
-    NotSent,
     OrderView,
     Placing,
     Refused,
@@ -75,6 +74,9 @@ class BinanceOrders(BinanceReference):
         return outcome
 
     async def _place_stop(self, request: StopRequest) -> Done:
+        size = (
+            {"closePosition": "true"} if request.qty is None else {"quantity": plain(request.qty), "reduceOnly": "true"}
+        )
         # The general order call would replace our client id by a random one for conditional types.
         answer = await self._session.client.futures_create_algo_order(
             algoType="CONDITIONAL",
@@ -82,9 +84,9 @@ class BinanceOrders(BinanceReference):
             side=request.side.value,
             type="STOP_MARKET",
             triggerPrice=plain(request.trigger_price),
-            closePosition="true",
             workingType="MARK_PRICE",
             clientAlgoId=request.client_id,
+            **size,
         )
         if text(answer, "clientAlgoId") != request.client_id:
             raise MalformedAnswer(f"the answer is about stop {answer['clientAlgoId']}, not {request.client_id}")
@@ -144,5 +146,5 @@ async def look_up(session: Session, **names: Any) -> Lookup:
         case Refused(code, said):
             require_accepted_key(code, said)
             return NotFound() if code == NO_SUCH_ORDER else Unknown(f"code {code}: {said}")
-        case NotSent(cause) | Unknown(cause):
-            return Unknown(cause)
+        case failed:
+            return Unknown(failed.cause)

@@ -172,12 +172,14 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """One protective stop: closes the whole position at market when the mark price reaches `trigger_price`."""
+    """One protective stop: at market when the mark price reaches `trigger_price`. It closes the whole position, or,
+    with a `qty`, only reduces it by that much. Of the whole-position kind the exchange allows one a side."""
 
     symbol: str
     side: Side
     trigger_price: Decimal
     client_id: str
+    qty: Decimal | None = None
 
 
 class ReferencePort(Protocol):

@@ -1,7 +1,10 @@
 -- Write P3.3's permit on a plan: stream entry, key, the reservation of the symbol, acknowledgement.
--- An entry is refused its reservation where another live plan holds one; then nothing is written.
+-- An entry is refused its reservation where another live plan holds one; then nothing is written. Nor is it where the
+-- plan was acknowledged before (an answer was lost): a permit that was used must not come to life again.
 -- KEYS: permit permits plans in_flight
 -- ARGV: group entry permit_text permit_fields ttl_ms plan_id reserve_until_ms exclusive now_ms
+local pending = redis.pcall('XPENDING', plans, group, entry, entry, 1)
+if pending.err or #pending == 0 then return 'done' end
 if exclusive == '1' then
   local flight = redis.call('HGETALL', in_flight)
   for i = 1, #flight, 2 do

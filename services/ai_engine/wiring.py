@@ -1,8 +1,5 @@
 """Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
 
-import asyncio
-from collections.abc import Coroutine
-
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from services.ai_engine.momentum_model import momentum_model
@@ -32,8 +29,8 @@ async def start(runtime: Runtime[AiSettings]) -> None:
             progress=runtime.progress,
         )  # fmt: skip
         await runtime.run(
-            _until(runtime.stop, _follow(runtime, engine)),
-            _until(runtime.stop, runtime.every(RULES_EVERY_MS, engine.refresh_rules)),
+            runtime.until_stopped(_follow(runtime, engine)),
+            runtime.until_stopped(runtime.every(RULES_EVERY_MS, engine.refresh_rules)),
             runtime.every(WATCH_EVERY_MS, engine.watch),
             owns=(runtime.keys.intents,),
         )
@@ -43,17 +40,3 @@ async def _follow(runtime: Runtime[AiSettings], engine: Engine) -> None:
     """Warm up, then take step after step."""
     await engine.warm_up()
     await runtime.every(0, engine.step)
-
-
-async def _until(stop: asyncio.Event, loop: Coroutine[None, None, None]) -> None:
-    """Run a loop until the stop, also while it waits for a bar. Nothing is lost: a bar that is not recorded is none,
-    and the next start reads the past anew."""
-    running, stopping = asyncio.create_task(loop), asyncio.create_task(stop.wait())
-    try:
-        done, _ = await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if running in done:
-            running.result()
-    finally:
-        for task in (running, stopping):
-            task.cancel()
-        await asyncio.gather(running, stopping, return_exceptions=True)

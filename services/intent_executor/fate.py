@@ -1,13 +1,12 @@
 """What became of an order: send once, look up, never guess, and write the one result when it is known."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
 from quantum_common.clock import Clock
 from quantum_common.exchange.outcome import (
     Accepted,
-    Done,
     Found,
     NotFound,
     NotSent,
@@ -25,7 +24,6 @@ from quantum_common.state import OrderRecord, OrderState
 from quantum_common.stream import Message
 from services.intent_executor.decide import (
     PermittedPlan,
-    Refuse,
     Seen,
     order_request,
     placed,
@@ -36,6 +34,7 @@ from services.intent_executor.decide import (
 )
 from services.intent_executor.ports import Store
 from services.intent_executor.settings import ExecutorSettings
+from services.intent_executor.stops import Stops
 
 DUPLICATE_CLIENT_ID = -4116  # an open order bears our id: an earlier attempt arrived after all
 FOLLOW_UP_MS = 5_000  # how long an accepted market order may take to finish before its result is written as it stands
@@ -50,7 +49,9 @@ class Fate:
     clock: Clock
     log: Log
     settings: ExecutorSettings
-    leverage: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stops = Stops(self.store, self.exchange, self.clock, self.log)
 
     # --- orders ----------------------------------------------------------------------------------------------------
 
@@ -145,9 +146,9 @@ class Fate:
         stop = stop_request(plan)
         if order.executed_qty > 0:
             if stop is not None and self.settings.intent_executor_protective_stops:
-                details = await self._protect(stop)
+                details = await self._protect(stop, abs(permitted.position_after(order.executed_qty)))
             elif permitted.position_after(order.executed_qty) == 0:
-                await self._drop_stop(plan.symbol)
+                await self.stops.drop(plan.symbol)
         now_ms = self.clock.now_ms()
         sent_ms = record.sent_ms if record and record.sent_ms else now_ms
         result = placed(permitted, order, sent_ms, now_ms, details)
@@ -195,75 +196,24 @@ class Fate:
                 error=result.error,
             )  # fmt: skip
 
-    # --- stops and leverage --------------------------------------------------------------------------------------
+    # --- stops -----------------------------------------------------------------------------------------------------
 
     async def move_stop(self, permitted: PermittedPlan, record: OrderRecord, message: Message) -> None:
-        """Place the stop of an UPDATE_SL, then cancel the one that it replaces, and write the result.
-
-        The same client id makes a repetition harmless: the exchange knows one open stop of that id.
-        """
+        """Make the stop of an UPDATE_SL the symbol's stop, and write the result."""
         plan = permitted.plan
         stop = stop_request(plan)
         if stop is None:
             raise ValueError(f"plan {plan.plan_id}: an UPDATE_SL without a stop cannot have been permitted")
-        problem = await self._place_stop(stop, plan.expires_ms)
+        problem = await self.stops.protect(stop, abs(permitted.position_before), plan.expires_ms)
         if problem is not None:
             return await self._refuse(plan, record, message, problem.gate, problem.details)
         result = stop_moved(permitted, stop, record.sent_ms or 0, self.clock.now_ms())
         return await self.finish(plan, result, message, OrderState.PLACED, record=record)
 
-    async def _protect(self, stop: StopRequest) -> str:
+    async def _protect(self, stop: StopRequest, position_qty: Decimal) -> str:
         """Place an entry's stop; return what the result says of it. An entry is not undone for want of its stop."""
-        problem = await self._place_stop(stop, self.clock.now_ms() + self.settings.fence_ms)
+        problem = await self.stops.protect(stop, position_qty, self.clock.now_ms() + self.settings.fence_ms)
         if problem is None:
             return f"stop at {plain(stop.trigger_price)}"
         self.log.error("position without protective stop", symbol=stop.symbol, reason=problem.details)
         return f"no protective stop: {problem.details}"
-
-    async def _place_stop(self, stop: StopRequest, until_ms: int) -> Refuse | None:
-        """Place a stop and cancel the one that it replaces; return why it could not be placed, if so."""
-        while True:
-            outcome = await self.exchange.place_stop(stop)
-            match outcome:
-                case Done():
-                    old = await self.store.standing_stop(stop.symbol)
-                    now_ms = self.clock.now_ms()
-                    await self.store.keep_stop(stop.symbol, stop.client_id, plain(stop.trigger_price), now_ms)
-                    if old and old != stop.client_id:
-                        await self.exchange.cancel_stop(old)
-                    return None
-                case Refused(code, text):
-                    return Refuse(Gate.EXCHANGE_REJECTED, f"{code} {text}")
-                case NotSent(cause) | Unknown(cause):
-                    pause_ms = outcome.retry_after_ms if isinstance(outcome, NotSent) else 200
-                    if self.clock.now_ms() + pause_ms >= until_ms:
-                        return Refuse(Gate.EXCHANGE_UNAVAILABLE, cause)
-                    await self.clock.sleep_ms(pause_ms)
-                case _:
-                    assert_never(outcome)
-
-    async def _drop_stop(self, symbol: str) -> None:
-        """Cancel the stop of a position that was closed."""
-        old = await self.store.standing_stop(symbol)
-        if old and isinstance(await self.exchange.cancel_stop(old), Done):
-            await self.store.keep_stop(symbol, "", "", self.clock.now_ms())
-
-    async def set_leverage(self, symbol: str, leverage: int, until_ms: int) -> Refuse | None:
-        """Set a symbol's leverage once; return why an entry cannot go on, if so. Repeating it is harmless."""
-        if self.leverage.get(symbol) == leverage:
-            return None
-        while True:
-            outcome = await self.exchange.set_leverage(symbol, leverage)
-            match outcome:
-                case Done():
-                    self.leverage[symbol] = leverage
-                    return None
-                case Refused(code, text):
-                    return Refuse(Gate.EXCHANGE_REJECTED, f"leverage {leverage}: {code} {text}")
-                case NotSent(cause) | Unknown(cause):
-                    pause_ms = outcome.retry_after_ms if isinstance(outcome, NotSent) else 200
-                    if self.clock.now_ms() + pause_ms >= until_ms:
-                        return Refuse(Gate.EXCHANGE_UNAVAILABLE, f"leverage: {cause}")
-                    await self.clock.sleep_ms(pause_ms)
-                case _:
-                    assert_never(outcome)

@@ -134,7 +134,7 @@ class Executor:
         """Set the leverage of an entry where the snapshot shows another. Return why the plan cannot go on, if so."""
         if plan.eval_type is EvalType.EXIT or plan.leverage is None or plan.leverage == seen.leverage:
             return None
-        return await self._fate.set_leverage(plan.symbol, plan.leverage, plan.expires_ms)
+        return await self._fate.stops.set_leverage(plan.symbol, plan.leverage, plan.expires_ms)
 
     async def _end(self, plan: Plan, message: Message, gate: Gate, details: str) -> None:
         """Write the result of a plan that was never sent."""

@@ -71,7 +71,7 @@ class RedisStore:
                 "now_ms": permit.ts_ms,
             },
         )
-        return answer == "written"
+        return answer != "in_flight"
 
     async def settle(self, result: Result, message: Message) -> None:
         """Forget the plan, then acknowledge: torn between the two, the result comes again and finds it forgotten."""

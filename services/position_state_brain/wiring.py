@@ -23,7 +23,7 @@ async def start(runtime: Runtime[P33Settings]) -> None:
             runtime.consumer(
                 GROUP_P33, {keys.plans: brain.handle_plan, keys.results: brain.handle_result}, recover=brain.recover
             ),
-            runtime.every(0, brain.listen),
+            runtime.listen(brain.listen),
             runtime.every(settings.p33_snapshot_every_ms, brain.snapshot),
             runtime.every(SYNC_EVERY_MS, brain.sync),
             owns=streams_written(keys),
