@@ -84,13 +84,11 @@ def paper_address(url: str) -> Address:
 
 def address_of(settings: CommonSettings) -> Address:
     """Given the settings, return the address of the environment that they name."""
-    match settings.quantum_env:
-        case Environment.LIVE:
-            return LIVE
-        case Environment.TESTNET:
-            return TESTNET
-        case Environment.PAPER:
-            return paper_address(settings.quantum_paper_url)
+    if settings.quantum_env is Environment.LIVE:
+        return LIVE
+    if settings.quantum_env is Environment.TESTNET:
+        return TESTNET
+    return paper_address(settings.quantum_paper_url)
 
 
 def require_fitting_key(environment: Environment, key: SecretStr) -> None:

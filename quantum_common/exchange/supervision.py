@@ -88,9 +88,8 @@ async def _one_life(line: Line) -> None:
         line.opened()
         sides = {asyncio.create_task(_read(socket, line)), asyncio.create_task(line.guard())}
         try:
-            done, _ = await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
-            for side in done:
-                side.result()
+            ended, _ = await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
+            ended.pop().result()
         finally:
             await cancelled(sides)
 

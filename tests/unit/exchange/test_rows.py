@@ -112,6 +112,13 @@ def test_only_symbols_with_the_filters_of_a_market_order_have_rules() -> None:
     }
 
 
+def test_only_a_trading_symbol_is_tradable() -> None:
+    filters = {"filters": FILTERS}
+    listed = [{"symbol": name, "status": name, **filters} for name in ("TRADING", "SETTLING", "CLOSE")]
+    found = rules_of({"symbols": listed})
+    assert [rules.symbol for rules in found.values() if rules.tradable] == ["TRADING"]
+
+
 def test_a_bound_that_market_orders_do_not_name_is_that_of_all_orders() -> None:
     open_ended = {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "stepSize": "0", "maxQty": "0"}
     filters = [item for item in FILTERS if item["filterType"] != "MARKET_LOT_SIZE"]
