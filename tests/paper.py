@@ -17,14 +17,17 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from binance import AsyncClient, BinanceSocketManager
 
 from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
+from services.paper_exchange.protocol.signature import sign
 
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
@@ -97,6 +100,36 @@ def start_paper(tmp_path: Path, *options: str, within_s: float = START_WITHIN_S)
     process.kill()
     process.wait(STOP_WITHIN_S)
     raise RuntimeError(f"the paper exchange did not start: {log.read_text()}")
+
+
+class Answer(NamedTuple):
+    """What came back for a request sent by hand."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def send(
+    paper: PaperProcess, method: str, path: str, query: str, *, body: str = "", key: str | None = API_KEY
+) -> Answer:
+    """Given a raw query and body, send them as they are and return the answer, whatever its status."""
+    headers = {} if key is None else {"X-MBX-APIKEY": key}
+    address = f"{paper.url}{path}" + (f"?{query}" if query else "")
+    request = urllib.request.Request(address, body.encode() or None, headers, method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 -- http on loopback
+            return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return Answer(refusal.code, dict(refusal.headers), json.loads(refusal.read()))
+
+
+def send_signed(paper: PaperProcess, method: str, path: str, **params: object) -> Answer:
+    """Given parameters, stamp them where they bear no timestamp, sign them, send them, and return the answer."""
+    params.setdefault("timestamp", int(time.time() * 1000))
+    query = urllib.parse.urlencode(params)
+    return send(paper, method, path, f"{query}&signature={sign(API_SECRET, query.encode())}")
 
 
 def client_class(paper: PaperProcess) -> type[AsyncClient]:

@@ -1,8 +1,6 @@
 """python-binance's plain client, its URLs changed and nothing else, goes through every endpoint of the protocol."""
 
-import json
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
@@ -10,9 +8,10 @@ from typing import Any
 import pytest
 from binance import AsyncClient
 
+from services.paper_exchange.protocol.signature import sign
 from tests.contract.paper_fields import account, market, orders
 from tests.contract.paper_fields.shape import fits
-from tests.paper import API_KEY, API_SECRET, PaperProcess, paper_client, start_paper
+from tests.paper import API_SECRET, PaperProcess, paper_client, send, send_signed, start_paper
 
 SYMBOL = "BTCUSDT"
 
@@ -297,27 +296,11 @@ async def test_orders_over_the_websocket_api(client: AsyncClient) -> None:
 
 def test_other_clients_ways_of_sending_are_understood(paper: PaperProcess) -> None:
     """The official library puts all into the query; others put a query before a body; ids come in any case."""
-    from services.paper_exchange.protocol.signature import sign  # noqa: PLC0415 -- the one test that signs by hand
-
-    def send(method: str, path: str, query: str, body: str) -> Any:
-        signature = sign(API_SECRET, (query + body).encode()).upper()
-        if body:
-            body += f"&signature={signature}"
-        else:
-            query += f"&signature={signature}"
-        request = urllib.request.Request(  # noqa: S310 -- http on loopback
-            f"{paper.url}{path}?{query}", body.encode() or None, {"X-MBX-APIKEY": API_KEY}, method=method
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return json.loads(answer.read())
-
-    def stamp() -> str:
-        return f"timestamp={int(time.time() * 1000)}"
-
-    order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010&reduceOnly=False"
-    placed = send("POST", "/fapi/v1/order", f"{order}&{stamp()}", "")
-    assert (
-        send("GET", "/fapi/v1/order", f"symbol=BTCUSDT&orderid={placed['orderId']}&{stamp()}", "")["status"] == "FILLED"
-    )
-    closed = send("POST", "/fapi/v1/order", "symbol=BTCUSDT&side=SELL&type=MARKET", f"quantity=0.010&{stamp()}")
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": "0.010", "reduceOnly": "False"}
+    placed = send_signed(paper, "POST", "/fapi/v1/order", **order).body
+    found = send_signed(paper, "GET", "/fapi/v1/order", symbol=SYMBOL, orderid=placed["orderId"]).body
+    assert found["status"] == "FILLED"
+    query, body = "symbol=BTCUSDT&side=SELL&type=MARKET", f"quantity=0.010&timestamp={int(time.time() * 1000)}"
+    signature = sign(API_SECRET, (query + body).encode()).upper()
+    closed = send(paper, "POST", "/fapi/v1/order", query, body=f"{body}&signature={signature}").body
     assert closed["side"] == "SELL"
