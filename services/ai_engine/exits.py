@@ -18,7 +18,7 @@ from services.ai_engine.standing import Standing
 from services.ai_engine.stops import on_grid
 
 RETRY_BARS = 3  # a partial close that changed nothing is asked for again after so many bars
-_STOP_GUARD_R = Decimal("0.1")  # a stop nearer to the price than this would be hit by noise
+_STOP_GUARD_R = Decimal("0.25")  # a stop nearer to the price than this would be hit by noise
 
 
 class ExitReason(StrEnum):

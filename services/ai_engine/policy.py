@@ -97,12 +97,12 @@ TRADE_ENTRY = EntryRules(
 TRADE_EXIT = _EXITS
 
 EXPLORE_ENTRY = EntryRules(
-    edge_gate=False, horizon_bars=12, confidence_min=0.5025, p_trend_min=0.3, turn_bars=2, ask_again_bars=3,
-    cooldown_bars=2,
+    edge_gate=False, horizon_bars=12, confidence_min=0.501, p_trend_min=0.12, turn_bars=5, ask_again_bars=3,
+    cooldown_bars=8,
 )  # fmt: skip
 EXPLORE_EXIT = ExitRules(
     stop_sigmas=1.2, stop_bars=10, stop_atrs_min=1.0, stop_bps_min=Decimal(5), stop_bps_max=Decimal(500),
     take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
     trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=10,
-    min_hold_bars=4, regime_exit_p_trend=0.1,
+    min_hold_bars=4, regime_exit_p_trend=0.08,
 )  # fmt: skip

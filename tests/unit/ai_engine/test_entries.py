@@ -56,8 +56,8 @@ def test_an_upward_trend_asks_for_a_long_and_a_downward_one_for_a_short() -> Non
         ({"memory": ExitMemory.quiet(given.START_MS + 10 * given.MINUTE_MS)}, NoEntry.QUIET),
         ({"features": given.features(sigma=0.0)}, NoEntry.NO_SIGNAL),
         ({"features": given.features(momentum=(0.0,) * 4)}, NoEntry.NO_SIGNAL),
-        ({"features": given.features(p_trend=0.2)}, NoEntry.NO_TREND),
-        ({"features": given.features(momentum=(0.01,) * 4)}, NoEntry.WEAK_SIGNAL),
+        ({"features": given.features(p_trend=0.05)}, NoEntry.NO_TREND),
+        ({"features": given.features(momentum=(0.001,) * 4)}, NoEntry.WEAK_SIGNAL),
         ({"policy": TRADE}, NoEntry.EDGE_BELOW_COST),
         ({"portfolio": given.portfolio(0.0)}, NoEntry.NO_EQUITY),
         ({"portfolio": given.portfolio(-5.0)}, NoEntry.NO_EQUITY),
@@ -82,9 +82,11 @@ def test_the_edge_gate_opens_where_the_move_pays_its_costs() -> None:
 
 
 def test_symbols_take_turns() -> None:
-    bars = [given.features(bar_close_ms=given.bar(number).close_ms) for number in range(8)]
+    every = EXPLORE.entry.turn_bars
+    bars = [given.features(bar_close_ms=given.bar(number).close_ms) for number in range(3 * every)]
     turns = [ask(features=one, policy=EXPLORE) is not NoEntry.NOT_ITS_TURN for one in bars]
-    assert turns == [turns[0], not turns[0]] * 4
+    assert turns[:every].count(True) == 1
+    assert turns == turns[:every] * 3
 
 
 def test_after_the_quiet_time_the_symbol_may_enter_again() -> None:

@@ -262,7 +262,7 @@ async def test_hundreds_of_symbols_that_close_together_are_all_recorded() -> Non
     assert {len(states) for states in bench.store.states.values()} == {2}
     assert len(bench.store.states) == 150
     askers = {intent.symbol for intent in bench.store.intents}
-    assert len(askers) < 150 / 2 + 25  # equal bars, and still they take turns
+    assert len(askers) < 150 / 2  # equal bars, and still they take turns
 
 
 async def test_a_market_that_falls_silent_is_said_once_and_so_is_its_return() -> None:
