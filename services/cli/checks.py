@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from quantum_common.ids import ORDER_PREFIX, plan_of
-from quantum_common.messages import Decision, Issuer, JournalEntry
+from quantum_common.messages import Decision, Issuer, JournalEntry, Plan
 from quantum_common.reasons import Gate
 from quantum_common.state import OrderState
-from services.cli.facts import ExchangeOrder, ExchangeTrade, Facts
+from services.cli.facts import ExchangeOrder, ExchangeTrade, Facts, Written
 from services.cli.folds import Sums, fold_journal, fold_trades
 
 GUARANTEES = tuple(f"G{number}" for number in range(1, 11))
@@ -64,7 +64,7 @@ def at_most_one_order(facts: Facts) -> Iterable[Finding]:
 
 def one_result_each(facts: Facts) -> Iterable[Finding]:
     """G2: every accepted plan has exactly one result; a duplicate intent's plan is acknowledged without one."""
-    accepted = {plan.message.plan_id for plan in facts.plans if plan.message.gate is not Gate.DUPLICATE_INTENT}
+    accepted = {plan.message.plan_id for plan in _accepted(facts)}
     counts = Counter(result.message.plan_id for result in facts.results)
     for plan in sorted(accepted - counts.keys()):
         yield Finding(f"plan {plan} has no result", heals=True)
@@ -125,7 +125,7 @@ def ledger_is_the_journal(facts: Facts) -> Iterable[Finding]:
 
 def permitted_twice(facts: Facts) -> Iterable[Finding]:
     """G6: every order of ours has a plan, and before it an allowing permit by each issuer."""
-    plans = {plan.message.plan_id: plan.message for plan in facts.plans}
+    plans = {plan.message.plan_id: plan.message for plan in _accepted(facts)}
     allowed: dict[tuple[str, Issuer], int] = {}
     for permit in facts.permits:
         if permit.message.allow:
@@ -211,6 +211,11 @@ CHECKS: Mapping[str, tuple[Exercised, Check]] = {
     "G9": (lambda facts: bool(facts.records or facts.results), fates_are_known),
     "G10": (lambda facts: bool(facts.backlogs), nothing_is_left),
 }
+
+
+def _accepted(facts: Facts) -> list[Written[Plan]]:
+    """Return the plans but for those of intents that came twice: they bear the id of the first one's plan."""
+    return [plan for plan in facts.plans if plan.message.gate is not Gate.DUPLICATE_INTENT]
 
 
 def _our_orders(facts: Facts) -> list[ExchangeOrder]:

@@ -14,8 +14,8 @@ from services.cli.board import Board, GroupRow, PositionRow
 from services.cli.tally import FLOWS, Outcome
 
 GATE_ROWS = 4
-RESULT_ROWS = 4
-FRAME_ROWS = 4 + 4 + 1 + 1 + GATE_ROWS + 1  # header, rules, column heads, gates, footer
+RESULT_ROWS_MAX = 8
+FRAME_ROWS = 4 + 3 + 1 + 1 + GATE_ROWS + 1  # header, rules, column heads of both tables, gates, footer
 STATE_STYLES = {"ACTIVE": "bold green", "REDUCING": "bold yellow", "HALTED": "bold red"}
 HOPS = {"order": "intent→order", "ledger": "fill→ledger", "result": "intent→result"}
 
@@ -24,7 +24,7 @@ def render(board: Board, title: str, address: str, note: str, size: tuple[int, i
     """Given a board, what runs (`title`), how to reach its Redis, the latest note, and the terminal's columns and
     rows, return the picture. It has never more lines than the terminal."""
     _, rows = size
-    results = min(RESULT_ROWS, max(rows - FRAME_ROWS - 3, 0))
+    results = max(min(rows // 6, RESULT_ROWS_MAX, rows - FRAME_ROWS - 3), 0)
     shown = max(rows - FRAME_ROWS - results, 1)
     parts: list[RenderableType] = [
         _line(Text("quantum up ", "bold cyan"), Text(title), _state(board)),
@@ -39,7 +39,7 @@ def render(board: Board, title: str, address: str, note: str, size: tuple[int, i
         _lower(board),
         Rule(style="dim"),
     ]
-    parts += [_result(outcome) for outcome in list(board.results)[-results:]]
+    parts += [_result(outcome) for outcome in list(board.results)[-results:] if results]
     parts += [Text("") for _ in range(results - len(board.results))]
     parts.append(Text(note or "Ctrl-C stops everything, in order", "yellow" if note else "dim", no_wrap=True))
     return Group(*parts)
@@ -94,7 +94,7 @@ def _money(board: Board) -> Text:
     text = Text("equity ", "dim")
     text.append(equity or "?", "bold")
     if board.drawdown_pct and Decimal(board.drawdown_pct):
-        text.append(f" drawdown {_number(board.drawdown_pct, 2)} %", "dim")
+        text.append(f" drawdown {_number(100 * Decimal(board.drawdown_pct), 2)} %", "dim")
     return text
 
 

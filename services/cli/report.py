@@ -129,7 +129,7 @@ def _since(entries: Sequence[Any], since_ms: int) -> int:
 
 def _order_kinds(facts: Facts, since_ms: int) -> Counter[EvalType]:
     """Count filled orders by whether they opened or closed; one without a plan (a stop, a liquidation) closes."""
-    kinds = {plan.message.plan_id: plan.message.eval_type for plan in facts.plans}
+    kinds = {plan.message.plan_id: plan.message.eval_type for plan in facts.plans}  # a duplicate's is the same
     found: Counter[EvalType] = Counter()
     for order in facts.orders:
         if order.executed_qty and order.time_ms >= since_ms:

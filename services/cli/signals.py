@@ -2,9 +2,11 @@
 
 import signal
 import sys
+import time
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ONE_WISH_S = 0.5  # a terminal, make and a process group may each pass the same wish on
 
 
 class StopSignals:
@@ -12,6 +14,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.count = 0
+        self._taken_s = float("-inf")
 
     def install(self) -> None:
         """Take the signals from now on."""
@@ -27,6 +30,9 @@ class StopSignals:
         return self.count > 1
 
     def _take(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the shape of a signal handler
-        self.count += 1
+        now_s = time.monotonic()
+        if now_s - self._taken_s >= ONE_WISH_S:
+            self.count += 1
+            self._taken_s = now_s
         if number == signal.SIGHUP:  # the terminal is gone: nobody reads what we would say
             sys.stdout = sys.stderr = open("/dev/null", "w")  # noqa: PTH123, SIM115 - for the rest of our life

@@ -114,7 +114,7 @@ class Run:
                 self.rss_mib[child.name] = weight
 
     def _title(self) -> str:
-        speed = f" x{self.options.speed}" if self.options.speed != 1 else ""
+        speed = f" \u00d7{self.options.speed}" if self.options.speed != 1 else ""
         up = duration(time.monotonic() - self._began_s)
         return f"paper {self.options.market}{speed} {self.options.profile}  up {up}"
 
