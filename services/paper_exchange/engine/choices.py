@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from services.paper_exchange.engine import errors, margin
 from services.paper_exchange.engine.desk import Desk
-from services.paper_exchange.engine.enums import MarginType
+from services.paper_exchange.engine.enums import MarginType, UpdateReason
 from services.paper_exchange.engine.errors import refused
 from services.paper_exchange.engine.events import ConfigUpdate
+from services.paper_exchange.engine.fills import account_update
 from services.paper_exchange.engine.records import SymbolSettings
 from services.paper_exchange.engine.state import State
 
@@ -45,6 +46,8 @@ def set_margin_type(state: State, desk: Desk, margin_type: MarginType) -> Symbol
     if desk.has_position():
         raise refused(errors.MARGIN_TYPE_POSITION)
     _choose(state, desk, replace(desk.settings, margin_type=margin_type))
+    held = tuple((desk, holding) for holding in desk.active)
+    account_update(state, UpdateReason.MARGIN_TYPE_CHANGE, holdings=held, wallet=False)
     return desk.settings
 
 

@@ -17,6 +17,8 @@ from services.paper_exchange.engine.records import Account, AlgoOrder, Income, P
 from services.paper_exchange.engine.rules import SymbolRules
 from services.paper_exchange.engine.series import Series
 
+TIMERS_LEAST = 4096
+
 
 @dataclass(slots=True)
 class Totals:
@@ -34,7 +36,8 @@ class Totals:
 class State:
     """One account on one exchange. `wallet` includes `isolated`, the margins of isolated positions.
 
-    `live` are the open positions; `timers` a heap of (deadline, id or 0, symbol), whose stale entries are skipped.
+    `live` are the open positions; `timers` a heap of (deadline, id or 0, symbol), whose stale entries are
+    skipped; beyond `timers_most` entries they are dropped.
     """
 
     def __init__(self, rules: Iterable[SymbolRules], config: EngineConfig) -> None:
@@ -63,6 +66,7 @@ class State:
         self.algo_by_client: dict[str, int] = {}
         self.finished_algos: deque[int] = deque()
         self.timers: list[tuple[int, int, str]] = []
+        self.timers_most = TIMERS_LEAST
         self.countdowns: dict[str, int] = {}
         self.margin_called = False
 
