@@ -26,7 +26,7 @@ def gauge_exit(intent: Intent, view: View, limits: Limits, now_ms: int) -> Gauge
     verdicts = (
         _malformed(intent, view, limits),
         _stale(intent, view.ledger, limits, now_ms),
-        not_asked(Gate.SYMBOL_NOT_IN_ALLOWLIST),
+        Verdict(Gate.SYMBOL_NOT_IN_ALLOWLIST, ok=True, value="" if intent.symbol in limits.allowlist else "close-only"),
         not_asked(Gate.SYMBOL_NOT_TRADABLE),
         Verdict(Gate.NO_EXCHANGE_SNAPSHOT, amount is not None, UNKNOWN if amount is None else plain(amount)),
         not_asked(Gate.STALE_EXCHANGE_SNAPSHOT),

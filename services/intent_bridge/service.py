@@ -36,6 +36,7 @@ class Bridge:
     shard: str
     log: Log
     rules: Mapping[str, SymbolRules] = field(default_factory=dict)
+    exchange_away: bool = False
 
     async def handle(self, message: Message) -> None:
         """Given an entry of `trade.intent`, read, decide, record. Raise Malformed for one that breaks the contract."""
@@ -57,4 +58,8 @@ class Bridge:
         try:
             self.rules = await self.reference.rules()
         except ExchangeUnavailable as error:
-            self.log.warning("no filters from the exchange; the last ones hold", error=error.cause)
+            if not self.exchange_away:
+                self.log.warning("no filters from the exchange; the last ones hold", error=error.cause)
+            self.exchange_away = True
+        else:
+            self.exchange_away = False

@@ -59,10 +59,12 @@ class BridgeSettings(CommonSettings):
     intent_bridge_leverage_default: int = Field(1, ge=1, le=125, description="leverage of an intent that names none")
 
     @model_validator(mode="after")
-    def _edge_is_required_with_money(self) -> Self:
-        """Trading without an edge is for money that is not real."""
+    def _consistent(self) -> Self:
+        """Trading without an edge is for money that is not real; no reservation ends before its order can turn up."""
         if not self.intent_bridge_require_edge and self.quantum_env is Environment.LIVE:
             raise ValueError("INTENT_BRIDGE_REQUIRE_EDGE=false is refused while QUANTUM_ENV is live")
+        if self.intent_bridge_settle_ms < self.quantum_recv_window_ms:
+            raise ValueError("INTENT_BRIDGE_SETTLE_MS must be at least QUANTUM_RECV_WINDOW_MS")
         return self
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from quantum_common.exchange.port import SymbolRules
@@ -94,9 +95,15 @@ class RedisState:
 
 def _observed(reservation: str, order_state: str, order_ms: str, snapshot_amt: str, snapshot_ms: str) -> Observed:
     return Observed(
-        Reservation.from_json(reservation),
+        _reservation(reservation),
         OrderState(order_state) if order_state else None,
         int(order_ms),
         Decimal(snapshot_amt) if snapshot_amt else None,
         int(snapshot_ms),
     )
+
+
+@lru_cache(maxsize=1024)
+def _reservation(text: str) -> Reservation:
+    """Given a reservation as it was written, return it: each is read again with every entry while it stands."""
+    return Reservation.from_json(text)

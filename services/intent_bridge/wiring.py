@@ -7,7 +7,7 @@ from services.intent_bridge.service import Bridge, lane
 from services.intent_bridge.settings import BridgeSettings
 from services.intent_bridge.store import RedisState
 
-RULES_EVERY_MS = 10_000  # the adapter asks the exchange far less often
+RULES_EVERY_MS = 2_000  # the adapter asks the exchange far less often
 
 
 async def start(runtime: Runtime[BridgeSettings]) -> None:

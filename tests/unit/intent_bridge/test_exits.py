@@ -136,6 +136,11 @@ def test_a_stop_smaller_than_a_tick_is_left_as_it_is() -> None:
     assert plan.stop_loss == Decimal("0.04")
 
 
+def test_a_symbol_off_the_allowlist_is_said_to_be_close_only() -> None:
+    assert "close-only" in plan_of(intent("CLOSE_FULL"), view("0.01"), limits(allowlist="ETHUSDT")).gates
+    assert "close-only" not in plan_of(intent("CLOSE_FULL"), view("0.01")).gates
+
+
 def test_an_exit_reserves_and_releases_nothing() -> None:
     result = decided(intent("CLOSE_FULL"), view("0.01"))
     assert (result.reservation, result.released) == (None, ())

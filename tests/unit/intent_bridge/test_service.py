@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
+from quantum_common.keys import GROUP_BRIDGE
 from quantum_common.messages import Malformed
 from quantum_common.reasons import Gate
 from quantum_common.stream import Message
@@ -94,6 +95,32 @@ async def test_a_record_that_breaks_its_contract_counts_as_absent(redis: Redis) 
     assert closing.price is None
 
 
+async def test_an_entry_waits_for_the_first_snapshot(redis: Redis) -> None:
+    bridge = await make_bridge(redis)
+    await bridge.handle(await deliver(redis, intent()))
+    assert [plan.gate for plan in await plans(redis)] == [Gate.NO_EXCHANGE_SNAPSHOT]
+
+
+@pytest.mark.parametrize("kept", ["the plan", "the plan and the reservation", "all but the acknowledgement"])
+async def test_a_torn_record_is_repeated_and_never_lost(redis: Redis, kept: str) -> None:
+    bridge = await make_bridge(redis, positions_max=1)
+    await world(redis)
+    message = await deliver(redis, intent())
+    await bridge.handle(message)
+    reserved = await redis.hgetall(KEYS.bridge_reserved)
+    if kept != "all but the acknowledgement":
+        await redis.delete(KEYS.bridge_seen("intent-1"))
+    if kept == "the plan":
+        await redis.delete(KEYS.bridge_reserved)
+    await redis.xclaim(KEYS.intents, GROUP_BRIDGE, "intent-bridge", 0, [message.id], force=True)
+    await bridge.handle(message)
+    written = await plans(redis)
+    assert len(written) == (1 if kept == "all but the acknowledgement" else 2)
+    assert {(plan.plan_id, plan.gate) for plan in written} == {(written[0].plan_id, None)}
+    assert await redis.hgetall(KEYS.bridge_reserved) == reserved
+    assert await pending(redis) == 0
+
+
 async def test_an_unknown_or_missing_field_is_malformed_and_writes_nothing(redis: Redis) -> None:
     bridge = await make_bridge(redis)
     await world(redis)
@@ -108,8 +135,10 @@ async def test_filters_hold_while_the_exchange_is_away(redis: Redis) -> None:
     bridge = await make_bridge(redis)
     assert isinstance(bridge.reference, FixedFilters)
     bridge.reference.away = True
-    await bridge.refresh_rules()
+    for _ in range(2):
+        await bridge.refresh_rules()
     assert "BTCUSDT" in bridge.rules
+    assert bridge.exchange_away
 
 
 def test_entries_share_a_lane_and_exits_have_their_symbols() -> None:

@@ -26,6 +26,14 @@ def test_entries_without_an_edge_are_refused_where_the_money_is_real() -> None:
     assert not paper.limits.require_edge
 
 
+def test_a_reservation_must_outlive_the_order_that_it_stands_for() -> None:
+    wanted = {
+        "QUANTUM_CONFIG_DIR": "absent", "INTENT_BRIDGE_ALLOWLIST": "BTCUSDT", "QUANTUM_RECV_WINDOW_MS": "9000",
+    }  # fmt: skip
+    with pytest.raises(SettingsError, match="INTENT_BRIDGE_SETTLE_MS must be at least QUANTUM_RECV_WINDOW_MS"):
+        load(BridgeSettings, "intent-bridge", wanted)
+
+
 def test_the_edge_asked_for_is_the_cost_times_its_factor() -> None:
     settings = load(
         BridgeSettings, "intent-bridge",
