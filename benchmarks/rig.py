@@ -42,13 +42,14 @@ class Rig:
     redis: Redis
     redis_url: str
     keys: Keys
+    redis_pid: int
     exchange_url: str
     symbols: Sequence[str]
 
     @property
     def pids(self) -> dict[str, int]:
         """Return the process id of everything that is measured, by name."""
-        return {child.name: child.pid for child in self.children.found.values()}
+        return {REDIS: self.redis_pid, **{child.name: child.pid for child in self.children.found.values()}}
 
     def length(self, stream: str) -> int:
         """Given a stream, return how many entries were ever written to it."""
@@ -90,7 +91,7 @@ def bench(fsync: embedded_redis.Fsync, symbols: int, overrides: Values) -> Itera
                 url = _start_exchange(children, symbols)
                 redis = redis_link.connect(redis_link.RedisAddress(server.url))
                 redis.config_set("maxmemory", REDIS_MAXMEMORY)
-                rig = Rig(children, redis, server.url, Keys(), url, ())
+                rig = Rig(children, redis, server.url, Keys(), server.process.pid, url, ())
                 rig.symbols = rig.link().symbols()
                 write_env_files(folder, _values(rig, folder, fsync, overrides))
                 _write_market_states(rig)
