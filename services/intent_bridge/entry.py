@@ -3,14 +3,16 @@
 An OPEN on a symbol that stands already, or is about to, is an add and needs the add budget. One against a standing
 position is refused by the same gate: the budget for opening further than what stands is for its own side only, and a
 position is turned by closing it first. (`position_cap` would be the wrong name: it counts the account's positions.)
+While an accepted entry is not counted by the portfolio yet, nothing is added to it: one reservation stands for it.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from quantum_common.messages import Intent, Side
+from quantum_common.messages import Intent
 from quantum_common.money import ZERO, floor_to_step, plain
 from quantum_common.reasons import Gate
+from quantum_common.state import PositionSide
 from quantum_common.verdicts import UNKNOWN, Verdict, not_asked, unknown
 from services.intent_bridge.prices import at_most, distance_fault, stop_fault, target_fault
 from services.intent_bridge.reservations import Observed, Reservation, Room, on_symbol, taken
@@ -27,16 +29,16 @@ class _Size:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What there is on the symbol already: the signed position once all that is under way has filled, how many entries
-    made it, and the reservation that still counts for it."""
+    """What there is on the symbol already: the signed position, how many entries made it, and whether one is accepted
+    that the portfolio does not count yet."""
 
-    target_amt: Decimal
+    position_amt: Decimal
     entries: int
-    counted: Reservation | None
+    under_way: bool
 
     @property
     def flat(self) -> bool:
-        return self.entries == 0
+        return self.position_amt == 0 and not self.under_way
 
 
 def gauge_entry(intent: Intent, plan_id: str, view: View, limits: Limits, now_ms: int) -> Gauged:
@@ -86,26 +88,21 @@ def _standing(view: View, own: Observed | None, portfolio_ms: int) -> _Standing 
     if view.snapshot is None:
         return None
     amount = view.snapshot.position_amt
-    if own is None:
-        return _Standing(amount, int(amount != 0), None)
-    counted = own.reservation if own.standing(portfolio_ms) else None
-    if own.under_way(portfolio_ms):
-        return _Standing(own.reservation.target_amt, own.reservation.entries, counted)
-    return _Standing(amount, max(own.entries_made, 1) if amount != 0 else 0, counted)
+    made = own.entries_made if own is not None else 0
+    under_way = own is not None and own.standing(portfolio_ms)
+    return _Standing(amount, max(made, 1) if amount != 0 else 0, under_way)
 
 
 def _reservation(
     intent: Intent, plan_id: str, standing: _Standing, size: _Size, limits: Limits, now_ms: int
 ) -> Reservation:
-    """Return what counts this entry, together with what is counted on its symbol already."""
-    before = standing.counted
     return Reservation(
         plan_id=plan_id,
         symbol=intent.symbol,
         side=intent.side,
-        notional_usd=size.notional + (before.notional_usd if before is not None else ZERO),
-        target_amt=standing.target_amt + intent.side.sign * size.qty,
-        opens=standing.flat if before is None else before.opens,
+        notional_usd=size.notional,
+        target_amt=standing.position_amt + intent.side.sign * size.qty,
+        opens=standing.flat,
         entries=standing.entries + 1,
         expires_ms=now_ms + limits.plan_ttl_ms + limits.settle_ms,
     )
@@ -173,13 +170,14 @@ def _add_budget(intent: Intent, standing: _Standing | None, size: _Size | None, 
         return unknown(Gate.ADD_BUDGET, limit)
     if standing.flat:
         return not_asked(Gate.ADD_BUDGET)
-    held = Side.BUY if standing.target_amt > 0 else Side.SELL
-    if held is not intent.side:
-        value = f"{plain(standing.target_amt)} stands against {intent.side}"
+    if standing.under_way:
+        return Verdict(Gate.ADD_BUDGET, ok=False, value="an entry is under way", limit=limit)
+    if PositionSide.of(standing.position_amt).closing is intent.side:
+        value = f"{plain(standing.position_amt)} stands against {intent.side}"
         return Verdict(Gate.ADD_BUDGET, ok=False, value=value, limit="close it first")
     if size is None:
         return unknown(Gate.ADD_BUDGET, limit)
-    total = abs(standing.target_amt) * view.mark + size.notional
+    total = abs(standing.position_amt) * view.mark + size.notional
     ok = standing.entries <= limits.adds_max and total <= limits.added_position_usdt_max
     return Verdict(Gate.ADD_BUDGET, ok, f"add {standing.entries}, {plain(total)} USDT", limit)
 

@@ -56,10 +56,6 @@ class Observed:
         """Return how many entries the position has had, one that never became an order not counted."""
         return self.reservation.entries - self.without_order
 
-    def under_way(self, portfolio_ms: int) -> bool:
-        """Given the portfolio's time (0 where there is none), return whether the snapshot may still lack the entry."""
-        return not self.without_order and not self._shown and portfolio_ms < self.reservation.expires_ms
-
     def standing(self, portfolio_ms: int) -> bool:
         """Given the portfolio's time (0 where there is none), return whether the portfolio may still lack the entry. A
         position that is shown and flat again takes no room."""

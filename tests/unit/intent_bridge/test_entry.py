@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -152,21 +153,12 @@ def test_what_is_under_way_on_other_symbols_takes_room_in_both_caps() -> None:
     assert plan_of(intent(), tight, limits(gross_exposure_usdt_max=9_499)).gate is Gate.EXPOSURE_CAP
 
 
-def test_a_second_entry_on_a_symbol_that_is_under_way_is_an_add() -> None:
-    own = observed("BTCUSDT", plan_id="another-plan")
-    assert plan_of(intent(), view(reservations=(own,))).gate is Gate.ADD_BUDGET
-    added = decided(intent(), view(reservations=(own,)), limits(adds_max=1))
-    assert added.plan.gate is None
-    assert added.reservation is not None
-    assert (added.reservation.notional_usd, added.reservation.target_amt, added.reservation.entries) == (
-        Decimal(1_000), Decimal("0.02"), 2,
-    )  # fmt: skip
-    assert added.reservation.opens
-
-
-def test_an_entry_against_one_under_way_is_refused() -> None:
-    own = observed("BTCUSDT", plan_id="another-plan", side=Side.SELL, target_amt=Decimal("-0.01"))
-    assert plan_of(intent(), view(reservations=(own,)), limits(adds_max=5)).gate is Gate.ADD_BUDGET
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_while_an_entry_is_under_way_none_is_added_whatever_the_budget(side: Side) -> None:
+    own = observed("BTCUSDT", plan_id="another-plan", side=side, target_amt=side.sign * Decimal("0.01"))
+    plan = plan_of(intent(), view(reservations=(own,)), limits(adds_max=5))
+    assert plan.gate is Gate.ADD_BUDGET
+    assert "an entry is under way" in plan.gates
 
 
 def test_an_entry_that_never_became_an_order_leaves_its_symbol_free() -> None:
@@ -187,14 +179,16 @@ def test_adds_are_counted_since_the_symbol_was_flat() -> None:
     assert plan_of(intent(), view("0", reservations=(own,)), limits(adds_max=0)).gate is None
 
 
-def test_a_position_that_the_portfolio_does_not_count_yet_keeps_its_place_when_it_is_added_to() -> None:
-    own = observed(
-        "BTCUSDT", plan_id="another-plan", state=OrderState.PLACED, order_ms=NOW_MS - 900, amount="0.01",
-        snapshot_ms=NOW_MS - 400,
-    )  # fmt: skip
-    added = decided(intent(), view("0.01", reservations=(own,)), limits(adds_max=1)).reservation
+def test_an_add_waits_until_the_portfolio_counts_the_entry_before() -> None:
+    seen: dict[str, Any] = {"state": OrderState.PLACED, "order_ms": NOW_MS - 900, "amount": "0.01"}
+    shown = observed("BTCUSDT", plan_id="another-plan", snapshot_ms=NOW_MS - 400, **seen)
+    counted = observed("BTCUSDT", plan_id="another-plan", snapshot_ms=NOW_MS - 500, **seen)
+    assert plan_of(intent(), view("0.01", reservations=(shown,)), limits(adds_max=1)).gate is Gate.ADD_BUDGET
+    added = decided(intent(), view("0.01", reservations=(counted,)), limits(adds_max=1)).reservation
     assert added is not None
-    assert (added.opens, added.notional_usd, added.target_amt) == (True, Decimal(1_000), Decimal("0.02"))
+    assert (added.opens, added.notional_usd, added.target_amt, added.entries) == (
+        False, Decimal(500), Decimal("0.02"), 2,
+    )  # fmt: skip
 
 
 def test_a_redelivered_intent_does_not_stand_in_its_own_way() -> None:
