@@ -1,0 +1,83 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from quantum_common.clock import SystemClock
+from quantum_common.daemon import Runtime
+from quantum_common.exchange.port import Bar, ConfigurationRefused
+from quantum_common.keys import Keys
+from quantum_common.log import setup
+from services.ai_engine import wiring
+from services.ai_engine.settings import AiSettings
+from tests.unit.ai_engine import given
+from tests.unit.ai_engine.test_service import PAST, BarsOfAWalk
+
+
+class Session(BarsOfAWalk):
+    """A market whose bars close as fast as they are asked for; after the last one the daemon is told to stop."""
+
+    def __init__(self, runtime: Runtime[AiSettings], last: Exception | None = None) -> None:
+        super().__init__(list(given.walk(PAST + 20, seed=4)), {given.SYMBOL: given.RULES})
+        self.runtime = runtime
+        self.last = last
+        self.coming = list(self.bars[PAST:])
+
+    async def next_bars(self) -> Sequence[Bar]:
+        if self.coming:
+            return [self.coming.pop(0)]
+        if self.last is not None:
+            raise self.last
+        self.runtime.stop.set()
+        await asyncio.Event().wait()  # as a market stream does that nobody feeds any more
+        raise AssertionError
+
+
+def runtime_of(redis: Redis) -> Runtime[AiSettings]:
+    return Runtime(
+        "ai-engine", given.settings(ai_profile="explore", ai_history_bars=PAST), redis, Keys(), setup("info", "test"),
+        SystemClock(),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def exchange(monkeypatch: pytest.MonkeyPatch, market: Session) -> Any:
+    asked: list[tuple[Any, ...]] = []
+
+    @contextlib.asynccontextmanager
+    async def opened(*arguments: Any) -> AsyncIterator[SimpleNamespace]:
+        asked.append(arguments)
+        yield SimpleNamespace(market=market)
+
+    monkeypatch.setattr(wiring, "open_exchange", opened)
+    yield asked
+
+
+async def test_the_engine_records_every_bar_and_ends_at_the_stop_though_it_waits_for_a_bar(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(redis)
+    market = Session(runtime)
+    with exchange(monkeypatch, market) as asked:
+        await wiring.start(runtime)
+    ((_, keys, symbols, *_),) = asked
+    assert keys is None, "public market data needs no key"
+    assert symbols == (given.SYMBOL,)
+    state: Any = await redis.hgetall(runtime.keys.market_state(given.SYMBOL))
+    assert int(state["bar_close_ms"]) == market.bars[-1].close_ms
+    assert runtime.progress.handled == PAST + 20
+
+
+async def test_what_the_exchange_refuses_for_good_ends_the_engine(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(redis)
+    with (
+        exchange(monkeypatch, Session(runtime, last=ConfigurationRefused("no"))),
+        pytest.raises(ConfigurationRefused),
+    ):
+        await wiring.start(runtime)
