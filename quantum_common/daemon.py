@@ -112,6 +112,7 @@ class Runtime(Generic[S]):
             if late:
                 self.log.warning("still busy at the stop; what is pending is taken up at the next start")
         finally:
+            self.stop.set()  # a cancellation that a client's connect swallowed must not leave a loop running
             for task in (*tasks, stopping):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
@@ -182,6 +183,7 @@ async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitabl
         log.error("broken invariant; exiting", error=f"{type(error).__name__}: {error}", exc_info=error)
         return 1
     finally:
+        runtime.stop.set()
         for task in (beat, body, stopping):
             task.cancel()
         await asyncio.gather(beat, body, stopping, return_exceptions=True)
