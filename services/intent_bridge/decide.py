@@ -63,6 +63,6 @@ def _plan(intent: Intent, identity: str, gauged: Gauged, view: View, limits: Lim
         expires_ms=now_ms + limits.plan_ttl_ms,
         source=intent.source,
         gates=as_json(verdicts),
-        timestamp=now_ms // 1000,
-        ts_ms=now_ms,
+        # A plan is as old as its wish: an executor whose Redis forgot must tell that it may have sent it before.
+        ts_ms=intent.ts_ms,
     )

@@ -29,6 +29,7 @@ class RedisStore:
         self._keys = keys
         self._permit = Script(redis, "p33_permit")
         self._book_fact = Script(redis, "book_fact")
+        self._begin = Script(redis, "begin_ledger")
         self._compact = Script(redis, "compact_fills")
         self._raise_peak = Script(redis, "raise_peak")
         self._set_hold = Script(redis, "set_hold")
@@ -113,12 +114,11 @@ class RedisStore:
         return book, ledger
 
     async def begin(self, symbol: str, checkpoint: Checkpoint, ledger: Ledger) -> None:
-        """Write the first checkpoint and the ledger, unless they are there."""
-        fields: dict[Any, Any] = ledger.to_fields()
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hsetnx(self._keys.fills(symbol), CHECKPOINT, checkpoint.to_json())
-            pipe.hset(self._keys.ledger(symbol), mapping=fields)
-            await pipe.execute()
+        """Run `begin_ledger`."""
+        await self._begin(
+            {"fills": self._keys.fills(symbol), "ledger": self._keys.ledger(symbol)},
+            {"checkpoint": checkpoint.to_json(), "ledger_fields": ledger.to_fields()},
+        )
 
     async def write_fact(
         self, symbol: str, fact: Fact, entry: JournalEntry, ledger: Ledger, expected: str

@@ -137,7 +137,9 @@ class Watch:
 
     async def _reconcile(self, symbol: str) -> None:
         """Compare one symbol and take the next step, if any."""
-        view, book = self.views[symbol], self.books.books[symbol]
+        view, book = self.views[symbol], self.books.books.get(symbol)
+        if book is None:
+            return  # Redis was read anew meanwhile, and does not know the symbol: the next cycle begins it
         exchange_amt, ledger_amt = view.position_amt, book.folded.position_amt
         held = symbol in self.holds
         if exchange_amt == ledger_amt and not held:
