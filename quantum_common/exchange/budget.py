@@ -93,11 +93,11 @@ class BudgetState:
         return max(0, self.closed_until_ms - now_ms, *waits)
 
     def spent(self, cost: Cost, now_ms: int) -> "BudgetState":
-        """Return the state after such a request was sent."""
+        """Return the state after such a request was sent, or after one with a negative cost was not."""
         return replace(
             self,
             counters=tuple(
-                item.raised(item.used_at(now_ms) + use, now_ms) if (use := cost.of(item.kind)) else item
+                item.raised(max(item.used_at(now_ms) + use, 0), now_ms) if (use := cost.of(item.kind)) else item
                 for item in self.counters
             ),
         )
@@ -121,12 +121,18 @@ class BudgetState:
         return replace(self, closed_until_ms=max(self.closed_until_ms, until_ms))
 
     def exhausted(self, kind: Kind, now_ms: int) -> "BudgetState":
-        """Return the state after the exchange said that the limits of a kind are used up, without saying until when."""
-        shortest = min((item.interval_ms for item in self.counters if item.kind is kind), default=0)
+        """Return the state after the exchange said that a limit of a kind is used up, without saying until when.
+
+        The end of the shortest window is waited for: with orders where it was their limit, with everything where it
+        was the weight, as the exchange then refuses every request and bans who goes on.
+        """
+        shortest_ms = min((item.interval_ms for item in self.counters if item.kind is kind), default=1)
+        if kind is Kind.WEIGHT:
+            return self.closed(now_ms - now_ms % shortest_ms + shortest_ms)
         return replace(
             self,
             counters=tuple(
-                item.raised(item.limit, now_ms) if item.kind is kind and item.interval_ms == shortest else item
+                item.raised(item.limit, now_ms) if item.kind is kind and item.interval_ms == shortest_ms else item
                 for item in self.counters
             ),
         )
@@ -155,6 +161,10 @@ class Budget:
         if wait_ms == 0:
             self.state = self.state.spent(cost, now_ms)
         return wait_ms
+
+    def give_back(self, cost: Cost, now_ms: int) -> None:
+        """Take back what a request cost that the exchange never counted."""
+        self.state = self.state.spent(Cost(-cost.weight, -cost.orders), now_ms)
 
     def told(self, headers: Mapping[str, str], sent_ms: int, now_ms: int) -> None:
         """Take in an answer's headers."""

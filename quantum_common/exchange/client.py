@@ -19,6 +19,7 @@ from quantum_common.exchange.server_clock import ServerClock
 
 CONNECTIONS_MAX = 100
 KEEPALIVE_S = 30
+BANNED, BAN_MS_MIN = 418, 120_000  # the shortest ban that the exchange gives
 CONNECT_SHARE = 0.5  # of the request timeout; a connection that takes longer is given up before anything is sent
 
 
@@ -99,8 +100,9 @@ class FuturesClient(AsyncClient):  # type: ignore[misc]  # python-binance is unt
             raise
 
     def _obey(self, error: ApiError, now_ms: int) -> None:
-        if error.retry_after_ms is not None:
-            self._budget.close(now_ms + error.retry_after_ms)
+        if error.retry_after_ms is not None or error.status == BANNED:
+            wait_ms = BAN_MS_MIN if error.retry_after_ms is None else error.retry_after_ms
+            self._budget.close(now_ms + wait_ms)
         else:
             self._budget.exhaust(Kind.ORDERS if error.code == TOO_MANY_ORDERS else Kind.WEIGHT, now_ms)
 

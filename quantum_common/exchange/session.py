@@ -31,6 +31,7 @@ ONE = Cost(weight=1)
 ACCOUNT_CONFIG = Cost(weight=5)
 
 T = TypeVar("T")
+Failure = Refused | NotSent | Unknown
 
 
 class Session:
@@ -46,9 +47,7 @@ class Session:
         self._rules: Mapping[str, SymbolRules] = {}
         self._rules_ms = 0
 
-    async def attempt(
-        self, lane: Lane, cost: Cost, call: Callable[[], Awaitable[T]]
-    ) -> T | Refused | NotSent | Unknown:
+    async def attempt(self, lane: Lane, cost: Cost, call: Callable[[], Awaitable[T]]) -> T | Failure:
         """Given a command, send it once and return its answer or what its failure proves.
 
         Raise ConfigurationRefused where the account was found unusable before anything was sent.
@@ -64,17 +63,22 @@ class Session:
         try:
             return await call()
         except ApiError as error:
-            return self._with_wait(outcome_of(error), lane, cost)
+            return self._accounted(outcome_of(error), lane, cost)
         except MalformedAnswer as malformed:
             return Unknown(f"malformed answer: {malformed}")
         except (aiohttp.ClientError, OSError) as error:
-            return outcome_of_transport(error)
+            return self._accounted(outcome_of_transport(error), lane, cost)
 
-    def _with_wait(self, outcome: Refused | NotSent | Unknown, lane: Lane, cost: Cost) -> Refused | NotSent | Unknown:
-        """Given an outcome, let a rate limit name the wait that the budget makes of it."""
-        if not (isinstance(outcome, NotSent) and outcome.rate_limited):
+    def _accounted(self, outcome: Failure, lane: Lane, cost: Cost) -> Failure:
+        """Given a failure, return it with the wait that the budget makes of a rate limit; give back what a request cost
+        that never arrived."""
+        if not isinstance(outcome, NotSent):
             return outcome
-        wait_ms = self.budget.state.wait_ms(lane, cost, self.server_clock.now_ms())
+        now_ms = self.server_clock.now_ms()
+        if not outcome.rate_limited:
+            self.budget.give_back(cost, now_ms)
+            return outcome
+        wait_ms = self.budget.state.wait_ms(lane, cost, now_ms)
         return NotSent(outcome.cause, max(wait_ms, outcome.retry_after_ms), rate_limited=True)
 
     async def read(self, lane: Lane, cost: Cost, call: Callable[[], Awaitable[T]]) -> T:
@@ -94,18 +98,12 @@ class Session:
         try:
             return await call()
         except ApiError as error:
-            raise self._unavailable(error, lane, cost) from error
+            require_accepted_key(error.code, error.text)
+            raise _unavailable(self._accounted(outcome_of(error), lane, cost)) from error
         except MalformedAnswer as malformed:
             raise ExchangeUnavailable(f"malformed answer: {malformed}", READ_RETRY_MS) from malformed
         except (aiohttp.ClientError, OSError) as error:
-            raise ExchangeUnavailable(outcome_of_transport(error).cause, READ_RETRY_MS) from error
-
-    def _unavailable(self, error: ApiError, lane: Lane, cost: Cost) -> ExchangeUnavailable | ConfigurationRefused:
-        require_accepted_key(error.code, error.text)
-        outcome = self._with_wait(outcome_of(error), lane, cost)
-        return ExchangeUnavailable(
-            str(error), max(READ_RETRY_MS, outcome.retry_after_ms) if isinstance(outcome, NotSent) else READ_RETRY_MS
-        )
+            raise _unavailable(self._accounted(outcome_of_transport(error), lane, cost)) from error
 
     async def rules(self) -> Mapping[str, SymbolRules]:
         """Return every symbol's filters, read anew now and then. Where that fails, those of the last hour stand."""
@@ -159,6 +157,17 @@ class Session:
     async def _exchange_info(self) -> tuple[tuple[Counter, ...], dict[str, SymbolRules]]:
         info = await self.client.futures_exchange_info()
         return limits_of(info), rules_of(info)
+
+
+def _unavailable(failure: Failure) -> ExchangeUnavailable:
+    """Given why a read failed, return it as the reader is told: what it may do is to try again later."""
+    match failure:
+        case NotSent(cause, retry_after_ms):
+            return ExchangeUnavailable(cause, max(READ_RETRY_MS, retry_after_ms))
+        case Refused(code, said):
+            return ExchangeUnavailable(f"code {code}: {said}", READ_RETRY_MS)
+        case unknown:
+            return ExchangeUnavailable(unknown.cause, READ_RETRY_MS)
 
 
 def require_accepted_key(code: int | None, text: str) -> None:

@@ -48,8 +48,12 @@ def _part(message: Row, name: str) -> Row:
 
 
 def _traded(order: Row) -> list[UserEvent]:
-    """Given the order of an ORDER_TRADE_UPDATE, return its fill, if it is one."""
-    if text(order, "x") not in _FILLS or number(order, "l") == 0:
+    """Given the order of an ORDER_TRADE_UPDATE, return its fill, if it is one.
+
+    A fill that names no trade is left out: under an id of its own it would be counted a second time when the list of
+    trades brings it. The change of the position that comes with it is told all the same.
+    """
+    if text(order, "x") not in _FILLS or number(order, "l") == 0 or whole(order, "t") <= 0:
         return []
     trade = TradeView(
         symbol=text(order, "s"),

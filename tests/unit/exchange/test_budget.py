@@ -100,6 +100,22 @@ def test_a_refusal_without_a_time_uses_up_the_shortest_window_of_its_kind() -> N
     assert budget.reserve(Lane.CLOSE, ORDER, NOW_MS + 10_000) == 0
 
 
+def test_too_much_weight_stops_orders_as_well_until_the_window_turns() -> None:
+    budget = Budget(STATE)
+    budget.exhaust(Kind.WEIGHT, NOW_MS + 1)
+    assert budget.reserve(Lane.CLOSE, ORDER, NOW_MS + 1) == 59_999
+    assert budget.reserve(Lane.CLOSE, ORDER, NOW_MS + 60_000) == 0
+
+
+def test_what_never_arrived_is_given_back_but_not_twice() -> None:
+    budget = Budget(STATE)
+    assert budget.reserve(Lane.CLOSE, Cost(weight=100), NOW_MS) == 0
+    budget.give_back(Cost(weight=100), NOW_MS)
+    budget.give_back(Cost(weight=100), NOW_MS)
+    assert budget.reserve(Lane.CLOSE, Cost(weight=100), NOW_MS) == 0
+    assert budget.reserve(Lane.CLOSE, Cost(weight=1), NOW_MS) > 0
+
+
 def test_a_kind_without_limits_cannot_be_used_up() -> None:
     only_weight = BudgetState(counters=(MINUTE,))
     assert only_weight.exhausted(Kind.ORDERS, NOW_MS) == only_weight

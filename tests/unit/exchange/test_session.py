@@ -16,7 +16,8 @@ from quantum_common.exchange.server_clock import ServerClock
 from quantum_common.exchange.session import ONE, RULES_AGE_MS_MAX, RULES_REFRESH_MS, Session
 from quantum_common.settings import SettingsError
 from tests.unit.exchange.scripted import CONFIG, CREDENTIALS, INFO, Reply, connected, scripted_exchange, settings_for
-from tests.unit.exchange.test_orders import REQUEST, STOP
+from tests.unit.exchange.test_orders import REQUEST
+from tests.unit.exchange.test_stops import STOP
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,27 @@ async def test_an_exchange_that_is_away_is_unavailable_and_found_again() -> None
             async with scripted_exchange() as server:
                 exchange.session.client.FUTURES_URL = f"{server.url}/fapi"
                 assert await exchange.orders.server_time_ms() > 0
+
+
+async def test_calls_that_reach_nobody_leave_the_budget_alone() -> None:
+    async with scripted_exchange() as server, connected(server) as exchange:
+        await exchange.orders.server_time_ms()
+        used = [item.used for item in exchange.session.budget.state.counters]
+        exchange.session.client.FUTURES_URL = "http://127.0.0.1:1/fapi"
+        for _ in range(3):
+            assert isinstance(await exchange.orders.place(REQUEST), NotSent)
+            with pytest.raises(ExchangeUnavailable):
+                await exchange.account.positions()
+        for item, before in zip(exchange.session.budget.state.counters, used, strict=True):
+            assert item.used <= before
+
+
+async def test_a_ban_without_an_end_lasts_as_long_as_the_shortest() -> None:
+    banned = Reply(418, text="<html>banned</html>")
+    async with scripted_exchange(**{"POST /v1/order": banned}) as server, connected(server) as exchange:
+        outcome = await exchange.orders.place(REQUEST)
+        assert isinstance(outcome, NotSent)
+        assert 119_000 < outcome.retry_after_ms <= 120_000
 
 
 async def test_the_servers_time_is_told_without_asking() -> None:

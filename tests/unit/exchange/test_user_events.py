@@ -57,6 +57,10 @@ def test_a_calculation_of_nothing_is_no_trade() -> None:
     assert events_of(order_update(x="CALCULATED", l="0")) == []
 
 
+def test_a_fill_that_names_no_trade_is_left_to_the_list_of_trades() -> None:
+    assert events_of(order_update(x="CALCULATED", t=0)) == []
+
+
 def test_an_account_update_tells_positions_and_the_usdt_wallet() -> None:
     account = {
         "m": "ORDER",
