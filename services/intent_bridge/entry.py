@@ -54,7 +54,7 @@ def gauge_entry(intent: Intent, plan_id: str, view: View, limits: Limits, now_ms
     size = _size(intent, view)
     verdicts = (
         _malformed(intent, view, limits),
-        _stale(intent, limits, now_ms),
+        _stale(intent, view, limits, now_ms),
         Verdict(Gate.SYMBOL_NOT_IN_ALLOWLIST, intent.symbol in limits.allowlist, intent.symbol, "the allowlist"),
         _tradable(view),
         Verdict(Gate.NO_EXCHANGE_SNAPSHOT, view.mark is not None, "a mark price" if view.mark else UNKNOWN),
@@ -109,22 +109,29 @@ def _reservation(
 
 
 def _malformed(intent: Intent, view: View, limits: Limits) -> Verdict:
-    """Hold every price of the wish against the mark, or against its own entry price where there is no mark."""
-    limit = f"prices within {plain(limits.price_distance_max)} of the mark, on their sides"
-    reference = view.mark or intent.entry_price
-    if reference is None:
+    """Hold every price of the wish against the mark, and stop and target against the wish's own entry price; each of
+    the two stands in where the other is not known."""
+    limit = f"prices within {plain(limits.price_distance_max)} of the mark, on their sides of the entry"
+    mark, entry = view.mark or intent.entry_price, intent.entry_price or view.mark
+    if mark is None or entry is None:
         return Verdict(Gate.MALFORMED_INTENT, ok=True, limit=limit)
     fault = (
-        distance_fault("entry_price", intent.entry_price, reference, limits.price_distance_max)
-        or distance_fault("stop_loss", intent.stop_loss, reference, limits.price_distance_max)
-        or distance_fault("take_profit", intent.take_profit, reference, limits.price_distance_max)
-        or stop_fault(intent.stop_loss, intent.side, reference)
-        or target_fault(intent.take_profit, intent.side, reference)
+        distance_fault("entry_price", intent.entry_price, mark, limits.price_distance_max)
+        or distance_fault("stop_loss", intent.stop_loss, mark, limits.price_distance_max)
+        or distance_fault("take_profit", intent.take_profit, mark, limits.price_distance_max)
+        or stop_fault(intent.stop_loss, intent.side, entry)
+        or target_fault(intent.take_profit, intent.side, entry)
     )
     return Verdict(Gate.MALFORMED_INTENT, not fault, fault, limit)
 
 
-def _stale(intent: Intent, limits: Limits, now_ms: int) -> Verdict:
+def _stale(intent: Intent, view: View, limits: Limits, now_ms: int) -> Verdict:
+    """Too old, from the future, or overtaken: the mark has run past the stop or the target that the wish came with."""
+    overtaken = "" if view.mark is None else (
+        stop_fault(intent.stop_loss, intent.side, view.mark) or target_fault(intent.take_profit, intent.side, view.mark)
+    )  # fmt: skip
+    if overtaken:
+        return Verdict(Gate.STALE_INTENT, ok=False, value=overtaken, limit="a mark between stop and target")
     age_ms = now_ms - intent.ts_ms
     ok = -limits.clock_ahead_ms_max <= age_ms <= limits.intent_age_ms_max
     return Verdict(Gate.STALE_INTENT, ok, f"{age_ms} ms", f"{limits.intent_age_ms_max} ms")

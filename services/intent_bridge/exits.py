@@ -25,7 +25,7 @@ def gauge_exit(intent: Intent, view: View, limits: Limits, now_ms: int) -> Gauge
     amount = standing_amount(view)
     verdicts = (
         _malformed(intent, view, limits),
-        _stale(intent, view.ledger, limits, now_ms),
+        _stale(intent, view, limits, now_ms),
         Verdict(Gate.SYMBOL_NOT_IN_ALLOWLIST, ok=True, value="" if intent.symbol in limits.allowlist else "close-only"),
         not_asked(Gate.SYMBOL_NOT_TRADABLE),
         Verdict(Gate.NO_EXCHANGE_SNAPSHOT, amount is not None, UNKNOWN if amount is None else plain(amount)),
@@ -73,30 +73,32 @@ def closing_qty(standing: Decimal, action: Action, rules: SymbolRules | None) ->
 
 
 def _malformed(intent: Intent, view: View, limits: Limits) -> Verdict:
-    """A close says one fraction; a new stop lies on the losing side of the mark, within bounds."""
+    """A close says one fraction; a new stop lies within bounds of the mark."""
     if intent.action.close_fraction is not None:
         said, meant = intent.fraction, intent.action.close_fraction
         fault = "" if said is None or said == meant else f"fraction {plain(said)} on a {intent.action}"
         return Verdict(Gate.MALFORMED_INTENT, not fault, fault, "one fraction")
-    limit = f"stop_loss within {plain(limits.price_distance_max)} of the mark, on its losing side"
+    limit = f"stop_loss within {plain(limits.price_distance_max)} of the mark"
     if view.mark is None:
         return Verdict(Gate.MALFORMED_INTENT, ok=True, limit=limit)
-    fault = distance_fault(
-        "stop_loss", intent.stop_loss, view.mark, limits.price_distance_max
-    ) or stop_fault(intent.stop_loss, intent.side.opposite, view.mark)  # fmt: skip
+    fault = distance_fault("stop_loss", intent.stop_loss, view.mark, limits.price_distance_max)
     return Verdict(Gate.MALFORMED_INTENT, not fault, fault, limit)
 
 
-def _stale(intent: Intent, ledger: Ledger | None, limits: Limits, now_ms: int) -> Verdict:
-    """An exit that waited too long, or that was made before this position was opened, is about another position."""
-    age_ms = now_ms - intent.ts_ms
-    opened_ms = ledger.opened_ms if ledger is not None else None
+def _stale(intent: Intent, view: View, limits: Limits, now_ms: int) -> Verdict:
+    """An exit that waited too long, or that was made before this position was opened, is about another position. A new
+    stop that the mark has run past cannot be placed any more; the one that stands, or a close, does its work."""
+    opened_ms = view.ledger.opened_ms if view.ledger is not None else None
     if opened_ms is not None and intent.ts_ms < opened_ms <= now_ms:
         value = f"made {opened_ms - intent.ts_ms} ms before the position was opened"
         return Verdict(Gate.STALE_INTENT, ok=False, value=value, limit="this position")
-    return Verdict(
-        Gate.STALE_INTENT, age_ms <= limits.exit_age_ms_max, f"{age_ms} ms", f"{limits.exit_age_ms_max} ms"
-    )  # fmt: skip
+    if intent.action is Action.UPDATE_SL and view.mark is not None:
+        overtaken = stop_fault(intent.stop_loss, intent.side.opposite, view.mark)
+        if overtaken:
+            return Verdict(Gate.STALE_INTENT, ok=False, value=overtaken, limit="the losing side of the mark")
+    age_ms = now_ms - intent.ts_ms
+    ok = age_ms <= limits.exit_age_ms_max
+    return Verdict(Gate.STALE_INTENT, ok, f"{age_ms} ms", f"{limits.exit_age_ms_max} ms")
 
 
 def _position(intent: Intent, amount: Decimal | None) -> Verdict:
