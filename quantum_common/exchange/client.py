@@ -77,13 +77,19 @@ class FuturesClient(AsyncClient):  # type: ignore[misc]  # python-binance is unt
         force_params: bool = False,  # noqa: FBT001, FBT002
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Sign here and pass the rest on as unsigned: what signs in the base class overwrites stamp and window."""
+        """Sign here and pass the rest on as unsigned: what signs in the base class overwrites stamp and window.
+
+        A body leaves as the very bytes that were signed; encoding it as a form again would cost a fifth of the whole
+        request, and change what is not a letter, digit, dot, hyphen or underscore after the signature was made.
+        """
         if signed:
             data = kwargs["data"]
             data.setdefault("timestamp", self._server_clock.now_ms())
             data.setdefault("recvWindow", self._recv_window_ms)
             data["signature"] = self._generate_signature(data)
         prepared: dict[str, Any] = super()._get_request_kwargs(method, False, force_params, **kwargs)  # noqa: FBT003
+        if prepared.get("data"):
+            prepared["data"] = "&".join(f"{name}={value}" for name, value in prepared["data"]).encode()
         return prepared
 
     async def _handle_response(self, response: aiohttp.ClientResponse) -> Any:
