@@ -67,13 +67,13 @@ class PaperProcess:
         self.process.kill()
         self.process.wait(STOP_WITHIN_S)
 
-    def control(self, method: str, name: str, **body: Any) -> Any:
+    def control(self, method: str, name: str, /, **body: Any) -> Any:
         """Given a method and the name of a control (`faults`, `market`, `state`, ...), do it and return its answer."""
         request = urllib.request.Request(f"{self.url}/paper/{name}", json.dumps(body).encode(), method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- http on loopback
             return json.loads(answer.read())
 
-    def fault(self, kind: str, **order: Any) -> Any:
+    def fault(self, kind: str, /, **order: Any) -> Any:
         """Given a kind of the fault menu and its particulars, lay the fault."""
         return self.control("POST", "faults", kind=kind, **order)
 
@@ -125,7 +125,7 @@ def send(
             return Answer(refusal.code, dict(refusal.headers), json.loads(refusal.read()))
 
 
-def send_signed(paper: PaperProcess, method: str, path: str, **params: object) -> Answer:
+def send_signed(paper: PaperProcess, method: str, path: str, /, **params: object) -> Answer:
     """Given parameters, stamp them where they bear no timestamp, sign them, send them, and return the answer."""
     params.setdefault("timestamp", int(time.time() * 1000))
     query = urllib.parse.urlencode(params)

@@ -139,6 +139,7 @@ class Control:
         if order.paused is not None and not market.ended:
             market.clock.advance(self.exchange.now_ms())
             market.clock.paused = order.paused
+            self.exchange.save_position()
         if order.symbol is None:
             if order.price is not None or order.jump_bps is not None or order.funding is not None or order.status:
                 raise Refused("give the symbol whose price, funding or status it is")

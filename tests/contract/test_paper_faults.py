@@ -1,0 +1,342 @@
+"""Every line of the fault menu, as a client feels it, and the truth of the exchange behind it."""
+
+import asyncio
+import http.client
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+from binance import AsyncClient
+from binance.exceptions import BinanceAPIException
+
+from tests.paper import PaperProcess, paper_client, send, send_signed, start_paper
+
+ORDER = "/fapi/v1/order"
+MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
+WAIT_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
+    """A paper exchange for this module."""
+    options = ("--market", "synthetic:7", "--symbols", "2", "--weight-limit", "1000000", "--balance", "1000000")
+    found = start_paper(tmp_path_factory.mktemp("paper"), *options, "--order-limit-10s", "100000")
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def paper(process: PaperProcess) -> Iterator[PaperProcess]:
+    """It, without a fault before or after."""
+    yield process
+    process.control("DELETE", "faults")
+
+
+@pytest.fixture
+async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
+    """A client of it."""
+    found = paper_client(paper)
+    yield found
+    await found.close_connection()
+
+
+def orders(paper: PaperProcess) -> int:
+    """How many orders the exchange has ever taken."""
+    return len(paper.state()["rows"]["orders"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code", "text", "executed"),
+    [
+        ("unknown_503_before", 503, None, "Unknown error, please check your request or try again later.", 0),
+        ("unknown_503_after", 503, None, "Unknown error, please check your request or try again later.", 1),
+        ("service_unavailable", 503, None, "Service Unavailable.", 0),
+        ("timeout_1007_before", 408, -1007, "Timeout waiting for response from backend server.", 0),
+        ("timeout_1007_after", 408, -1007, "Send status unknown; execution status unknown.", 1),
+        ("bus_1006_before", 400, -1006, "An unexpected response was received from the message bus.", 0),
+        ("bus_1006_after", 400, -1006, "Execution status unknown.", 1),
+        ("throttled_1008", 503, -1008, "Request throttled by system-level protection.", 0),
+        ("internal_1001", 503, -1001, "Internal error; unable to process your request. Please try again.", 0),
+        ("too_many_requests", 429, -1003, "Too many requests; current limit is 1000000 requests per minute.", 0),
+        ("banned", 418, -1003, "Way too many requests; IP banned until ", 0),
+    ],
+)
+async def test_an_order_is_answered_as_the_menu_says_and_executed_or_not(
+    paper: PaperProcess, client: AsyncClient, kind: str, status: int, code: int | None, text: str, executed: int
+) -> None:
+    before = orders(paper)
+    paper.fault(kind, count=1, method="POST", path="/order", retry_after_s=3)
+    with pytest.raises(BinanceAPIException) as refused:
+        await client.futures_create_order(**MARKET)
+    assert (refused.value.status_code, refused.value.code) == (status, code)
+    assert text in refused.value.message
+    assert orders(paper) == before + executed
+    if status in (418, 429):
+        assert refused.value.response.headers["Retry-After"] == "3"
+    await client.futures_create_order(**MARKET)
+    assert orders(paper) == before + executed + 1
+
+
+def test_an_unknown_answer_bears_no_code(paper: PaperProcess) -> None:
+    paper.fault("unknown_503_after", count=1)
+    answer = send_signed(paper, "POST", ORDER, **MARKET)
+    assert set(answer.body) == {"timestamp", "path", "msg"}
+    assert answer.body["path"] == ORDER
+
+
+@pytest.mark.parametrize(("kind", "executed"), [("drop_before", 0), ("drop_after", 1)])
+async def test_an_answer_is_lost_before_or_after_execution(
+    paper: PaperProcess, client: AsyncClient, kind: str, executed: int
+) -> None:
+    await client.futures_ping()
+    before = orders(paper)
+    paper.fault(kind, count=1, method="POST")
+    with pytest.raises(aiohttp.ClientError):
+        await client.futures_create_order(**MARKET)
+    assert orders(paper) == before + executed
+
+
+def test_orders_that_only_close_are_exempt_from_throttling(paper: PaperProcess) -> None:
+    send_signed(paper, "POST", ORDER, **MARKET)
+    paper.fault("throttled_1008", path="/order")
+    assert send_signed(paper, "POST", ORDER, **MARKET).body["code"] == -1008
+    assert send_signed(paper, "POST", ORDER, **{**MARKET, "side": "SELL", "reduceOnly": "true"}).status == 200
+
+
+def test_a_fault_strikes_only_what_its_filters_name(paper: PaperProcess) -> None:
+    paper.fault("internal_1001", method="GET", path="/balance")
+    paper.fault("internal_1001", symbol="ETHUSDT")
+    assert send_signed(paper, "GET", "/fapi/v3/account").status == 200
+    assert send_signed(paper, "GET", "/fapi/v3/balance").status == 503
+    assert send(paper, "GET", "/fapi/v1/depth", "symbol=BTCUSDT").status == 200
+    assert send(paper, "GET", "/fapi/v1/depth", "symbol=ETHUSDT").status == 503
+
+
+def test_faults_are_listed_with_how_often_they_struck_and_cleared(paper: PaperProcess) -> None:
+    paper.fault("internal_1001", count=2, path="/ping")
+    for _ in range(3):
+        send(paper, "GET", "/fapi/v1/ping", "")
+    listed = paper.control("GET", "faults")
+    assert [(fault["kind"], fault["struck"], fault["count"]) for fault in listed] == [("internal_1001", 2, 2)]
+    assert paper.control("DELETE", "faults") == []
+    assert paper.control("GET", "faults") == []
+
+
+def test_a_fault_with_a_chance_strikes_sometimes(paper: PaperProcess) -> None:
+    paper.fault("internal_1001", probability="0.5", path="/ping")
+    struck = sum(send(paper, "GET", "/fapi/v1/ping", "").status == 503 for _ in range(60))
+    assert 10 < struck < 50
+
+
+def test_a_fault_ends_with_its_time(paper: PaperProcess) -> None:
+    paper.fault("internal_1001", duration_ms=300, path="/ping")
+    assert send(paper, "GET", "/fapi/v1/ping", "").status == 503
+    time.sleep(0.4)
+    assert send(paper, "GET", "/fapi/v1/ping", "").status == 200
+
+
+@pytest.mark.parametrize(("skew_ms", "text"), [(9000, "outside of the recvWindow"), (-9000, "ahead of the server's")])
+def test_a_clock_askew_refuses_stamps_until_the_client_reads_the_time_again(
+    paper: PaperProcess, skew_ms: int, text: str
+) -> None:
+    paper.fault("clock_skew", skew_ms=skew_ms)
+    answer = send_signed(paper, "POST", ORDER, **MARKET)
+    assert answer.body["code"] == -1021
+    assert text in answer.body["msg"]
+    stamp = send(paper, "GET", "/fapi/v1/time", "").body["serverTime"]
+    assert abs(stamp - time.time() * 1000 - skew_ms) < 1000
+    assert send_signed(paper, "POST", ORDER, timestamp=stamp, **MARKET).status == 200
+
+
+def test_a_request_held_up_before_matching_is_refused_there(paper: PaperProcess) -> None:
+    before = orders(paper)
+    paper.fault("delay", count=1, delay_ms=700, path="/order")
+    answer = send_signed(paper, "POST", ORDER, recvWindow=500, **MARKET)
+    assert answer.body == {"code": -5028, "msg": "Timestamp for this request is outside of the ME recvWindow."}
+    assert orders(paper) == before
+
+
+def test_an_answer_may_come_late(paper: PaperProcess) -> None:
+    paper.fault("delay_answer", count=1, delay_ms=400, path="/ping")
+    started = time.monotonic()
+    assert send(paper, "GET", "/fapi/v1/ping", "").status == 200
+    assert time.monotonic() - started >= 0.4
+
+
+def test_reads_lag_behind_matching(paper: PaperProcess) -> None:
+    paper.fault("late_reads", delay_ms=600)
+    amount = position(paper)
+    order = send_signed(paper, "POST", ORDER, **MARKET).body["orderId"]
+    wanted = {"symbol": "BTCUSDT", "orderId": order}
+    assert send_signed(paper, "GET", ORDER, **wanted).body["code"] == -2013
+    assert send_signed(paper, "GET", "/fapi/v1/userTrades", **wanted).body == []
+    assert order not in [row["orderId"] for row in send_signed(paper, "GET", "/fapi/v1/allOrders", **wanted).body]
+    assert position(paper) == amount
+    time.sleep(0.8)
+    assert send_signed(paper, "GET", ORDER, **wanted).body["status"] == "FILLED"
+    assert len(send_signed(paper, "GET", "/fapi/v1/userTrades", **wanted).body) >= 1
+    assert position(paper) != amount
+
+
+def position(paper: PaperProcess) -> str:
+    """The position in BTCUSDT as positionRisk shows it, empty where there is none."""
+    rows = send_signed(paper, "GET", "/fapi/v3/positionRisk", symbol="BTCUSDT").body
+    return str(rows[0]["positionAmt"]) if rows else ""
+
+
+async def listen(paper: PaperProcess, client: AsyncClient, count: int, wait_s: float = WAIT_S) -> list[Any]:
+    """Place one market order and return the messages a user stream receives for it, at most `count`."""
+    key = await client.futures_stream_get_listen_key()
+    found: list[Any] = []
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{paper.ws_url}/private/ws/{key}") as socket:
+        await client.futures_create_order(**MARKET)
+        try:
+            while len(found) < count:
+                found.append(json.loads((await socket.receive(wait_s)).data))
+        except TimeoutError:
+            pass
+    return found
+
+
+async def test_an_event_arrives_twice(paper: PaperProcess, client: AsyncClient) -> None:
+    paper.fault("duplicate_event", event="ACCOUNT_UPDATE", count=1)
+    kinds = [message["e"] for message in await listen(paper, client, 5)]
+    assert kinds.count("ACCOUNT_UPDATE") == 2
+
+
+async def test_an_event_never_arrives(paper: PaperProcess, client: AsyncClient) -> None:
+    paper.fault("drop_event", event="ORDER_TRADE_UPDATE", symbol="BTCUSDT")
+    kinds = [message["e"] for message in await listen(paper, client, 4, 0.5)]
+    assert kinds == ["TRADE_LITE", "ACCOUNT_UPDATE"]
+
+
+async def test_events_change_places_across_types_but_never_within_one(paper: PaperProcess, client: AsyncClient) -> None:
+    paper.fault("reorder_events", event="ORDER_TRADE_UPDATE")
+    messages = await listen(paper, client, 4)
+    assert [message["e"] for message in messages] == [
+        *("TRADE_LITE", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE")
+    ]
+    assert [message["o"]["x"] for message in messages if "o" in message] == ["NEW", "TRADE"]
+
+
+async def test_an_event_arrives_late(paper: PaperProcess, client: AsyncClient) -> None:
+    paper.fault("delay_event", event="ORDER_TRADE_UPDATE", delay_ms=300, count=1)
+    kinds = [message["e"] for message in await listen(paper, client, 4)]
+    assert kinds == ["TRADE_LITE", "ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE", "ORDER_TRADE_UPDATE"]
+
+
+async def test_websockets_fall_silent_or_are_cut_or_lose_their_key(paper: PaperProcess, client: AsyncClient) -> None:
+    paper.fault("ws_silence", duration_ms=1500)
+    assert await listen(paper, client, 1, 0.3) == []
+    paper.control("DELETE", "faults")
+    key = await client.futures_stream_get_listen_key()
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{paper.ws_url}/private/ws/{key}") as socket:
+            paper.fault("ws_cut")
+            closed = await socket.receive(WAIT_S)
+            assert closed.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.ERROR)
+        async with session.ws_connect(f"{paper.ws_url}/private/ws/{key}") as socket:
+            paper.fault("listen_key_expired")
+            assert json.loads((await socket.receive(WAIT_S)).data)["e"] == "listenKeyExpired"
+            assert send(paper, "PUT", "/fapi/v1/listenKey", "").body["code"] == -1125
+    assert await client.futures_stream_get_listen_key() != key
+
+
+def test_a_foreign_trade_a_deposit_and_a_jump(paper: PaperProcess) -> None:
+    order = paper.control("POST", "trade", symbol="ETHUSDT", side="BUY", quantity="1")
+    assert order["client_order_id"].startswith("web_")
+    before = send_signed(paper, "GET", "/fapi/v3/balance").body[0]["balance"]
+    paper.control("POST", "transfer", amount="500")
+    after = send_signed(paper, "GET", "/fapi/v3/balance").body[0]["balance"]
+    assert after != before
+    paper.control("POST", "market", symbol="ETHUSDT", price="2000")
+    shown = send(paper, "GET", "/fapi/v1/premiumIndex", "symbol=ETHUSDT").body["markPrice"]
+    assert shown.startswith(("1999", "2000"))
+
+
+def test_funding_is_charged_now(paper: PaperProcess) -> None:
+    paper.control("POST", "trade", symbol="ETHUSDT", side="BUY", quantity="1")
+    paper.control("POST", "market", symbol="ETHUSDT", funding="0.001")
+    rows = send_signed(paper, "GET", "/fapi/v1/income", incomeType="FUNDING_FEE").body
+    assert rows[-1]["symbol"] == "ETHUSDT"
+    assert rows[-1]["income"].startswith("-")
+
+
+def test_a_position_is_liquidated_and_deleveraged(tmp_path_factory: pytest.TempPathFactory) -> None:
+    paper = start_paper(tmp_path_factory.mktemp("poor"), "--symbols", "1", "--balance", "1000")
+    try:
+        send_signed(paper, "POST", ORDER, **{**MARKET, "quantity": "0.100"})
+        paper.control("POST", "adl", symbol="BTCUSDT", quantity="0.010")
+        assert send_signed(paper, "GET", "/fapi/v3/positionRisk").body[0]["positionAmt"] == "0.090"
+        paper.control("POST", "liquidate", symbol="BTCUSDT")
+        rows = send_signed(paper, "GET", "/fapi/v1/forceOrders").body
+        assert {row["clientOrderId"].split("-")[0] for row in rows} == {"autoclose", "adl_autoclose"}
+        assert send_signed(paper, "GET", "/fapi/v3/positionRisk").body == []
+    finally:
+        paper.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "body", "status"),
+    [
+        ("POST", "faults", {"kind": "plague"}, 400),
+        ("POST", "faults", {"kind": "delay", "delay_ms": -1}, 400),
+        ("POST", "market", {"price": "5"}, 400),
+        ("POST", "market", {"symbol": "NOPE", "price": "5"}, 400),
+        ("POST", "liquidate", {"symbol": "BTCUSDT", "position_side": "SHORT"}, 400),
+        ("POST", "adl", {"symbol": "BTCUSDT"}, 400),
+        ("GET", "nothing", {}, 404),
+    ],
+)
+def test_a_control_that_cannot_be_done_says_why(
+    paper: PaperProcess, method: str, name: str, body: dict[str, Any], status: int
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", paper.port, timeout=5)
+    connection.request(method, f"/paper/{name}", json.dumps(body))
+    answer = connection.getresponse()
+    assert answer.status == status
+    assert json.loads(answer.read())["error"]
+    connection.close()
+
+
+def test_limits_are_counted_and_who_ignores_them_is_banned(tmp_path_factory: pytest.TempPathFactory) -> None:
+    options = ("--symbols", "1", "--weight-limit", "40", "--order-limit-10s", "3", "--order-limit-1m", "1200")
+    paper = start_paper(tmp_path_factory.mktemp("limited"), *options)
+    try:
+        info = send(paper, "GET", "/fapi/v1/exchangeInfo", "").body["rateLimits"]
+        assert [row["limit"] for row in info] == [40, 1200, 3]
+        wait_for_fresh_window()
+        used = int(send(paper, "GET", "/fapi/v1/ping", "").headers["X-MBX-USED-WEIGHT-1M"])
+        answers = [send_signed(paper, "POST", ORDER, **MARKET) for _ in range(4)]
+        assert [answer.headers.get("X-MBX-ORDER-COUNT-10S") for answer in answers] == ["1", "2", "3", None]
+        assert answers[3].status == 429
+        assert answers[3].body["msg"] == "Too many new orders; current limit is 3 orders per 10 SECONDS."
+        assert 0 < int(answers[3].headers["Retry-After"]) <= 10
+        pings = [send(paper, "GET", "/fapi/v1/ping", "").status for _ in range(40 - used + 25)]
+        assert pings[: 40 - used] == [200] * (40 - used)
+        assert set(pings[40 - used :]) == {429, 418}
+        assert pings[-1] == 418
+        banned = send(paper, "GET", "/fapi/v1/ping", "")
+        assert "IP banned until" in banned.body["msg"]
+        assert int(banned.headers["Retry-After"]) > 60
+    finally:
+        paper.stop()
+
+
+def wait_for_fresh_window() -> None:
+    """Wait where a ten-second window is about to end, so that a count does not start anew in between."""
+    left_s = 10 - time.time() % 10
+    if left_s < 3:
+        time.sleep(left_s)
+
+
+async def test_a_client_that_goes_away_does_not_undo_its_order(paper: PaperProcess, client: AsyncClient) -> None:
+    before = orders(paper)
+    paper.fault("delay", count=1, delay_ms=300, path="/order")
+    with pytest.raises(TimeoutError):
+        await client.futures_create_order(**MARKET, requests_params={"timeout": 0.1})
+    await asyncio.sleep(0.5)
+    assert orders(paper) == before + 1
