@@ -22,6 +22,7 @@ from services.cli.process import last_words, spawn
 from services.cli.redis_link import GONE, RedisAddress
 from services.cli.run_folder import RunFolder
 from services.cli.supervisor import Child, Supervisor
+from services.governor.settings import GovernorSettings
 from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
 
 REDIS, EXCHANGE = "redis", "paper-exchange"
@@ -29,6 +30,14 @@ DAEMONS = ("position-state-brain", "governor", "intent-executor", "intent-bridge
 REDIS_PORT = 6379
 EXCHANGE_READY_WITHIN_S = 120.0
 POLL_S = 0.05
+RATES = (
+    "gov_symbol_entries_per_5min_max",
+    "gov_symbol_entries_per_hour_max",
+    "gov_entries_per_5min_max",
+    "gov_entries_per_hour_max",
+    "gov_daily_notional_usdt_max",
+)
+RATE_MAX = 1_000_000  # the highest that the governor takes for any of them
 
 
 class Interrupted(Exception):
@@ -202,6 +211,7 @@ class Pipeline:
                 "INTENT_BRIDGE_ALLOWLIST": listed,
                 **({"INTENT_BRIDGE_REQUIRE_EDGE": "false", "INTENT_BRIDGE_CONFIDENCE_MIN": "0"} if explores else {}),
             },
+            "governor": _rates_at(self.options.speed),
             "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed},
             "position-state-brain": {"P33_ALLOWLIST": listed},
         }
@@ -222,6 +232,14 @@ class Pipeline:
             return spawn(command, self.folder.logs / f"{name}.log", environment)
 
         return start
+
+
+def _rates_at(speed: int) -> dict[str, str]:
+    """Given the speed of the market, return the governor's rates so that an hour of market has an hour's entries."""
+    if speed == 1:
+        return {}
+    fields = GovernorSettings.model_fields
+    return {name.upper(): str(min(fields[name].default * speed, RATE_MAX)) for name in RATES}
 
 
 def _port_in(path: Path) -> int:

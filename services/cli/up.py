@@ -48,6 +48,7 @@ class Run:
 
     def start(self) -> None:
         """Start every process and say how to look in. Raise Complaint or Interrupted."""
+        self.screen.say("starting redis, the paper exchange and the daemons")
         self.pipeline.start()
         self._reader = BoardReader(
             self.pipeline.redis, self.pipeline.keys, self.pipeline.symbols, after_ms=self.started_ms
@@ -82,6 +83,7 @@ class Run:
         stopped = self.signals.requested()
         if self.signals.urgent():
             return None
+        self.screen.say("no new wishes; waiting for what is under way, then comparing with the exchange")
         self.supervisor.stop_one(WISHING, WISHING_ENDS_WITHIN_S)
         pipeline, hurry = self.pipeline, self.signals.urgent if stopped else self.signals.requested
         settling = Settling(pipeline.redis, pipeline.keys, pipeline.link, pipeline.symbols, self.tend, hurry)
