@@ -97,7 +97,7 @@ TRADE_ENTRY = EntryRules(
 TRADE_EXIT = _EXITS
 
 EXPLORE_ENTRY = EntryRules(
-    edge_gate=False, horizon_bars=12, confidence_min=0.501, p_trend_min=0.12, turn_bars=5, ask_again_bars=3,
+    edge_gate=False, horizon_bars=12, confidence_min=0.501, p_trend_min=0.12, turn_bars=7, ask_again_bars=3,
     cooldown_bars=8,
 )  # fmt: skip
 EXPLORE_EXIT = ExitRules(
