@@ -40,7 +40,7 @@ def liquidate_due(state: State, desk: Desk) -> list[Desk]:
     Return the desks whose positions were closed.
     """
     touched = []
-    if desk.isolated:
+    if desk.isolated and desk.book.mark is not None:
         for holding in desk.active:
             equity = holding.position.isolated_wallet + holding.worth.unrealized_pnl
             if holding.position.amount and equity <= holding.worth.maint_margin:
@@ -55,8 +55,6 @@ def liquidate_due(state: State, desk: Desk) -> list[Desk]:
         hit = state.desks[worst.position.symbol]
         _liquidate(state, hit, worst, state.cross_wallet + state.totals.cross_pnl)
         touched.append(hit)
-    if state.cross_wallet < 0 and not _cross_holdings(state):
-        _insure(state, -state.cross_wallet, "")
     return touched
 
 
@@ -112,7 +110,7 @@ def _liquidate(state: State, desk: Desk, holding: Holding, equity: Decimal) -> N
     limit = margin.bankruptcy_price(equity, amount, mark)
     tick = desk.rules.tick_size
     limit = max(ceil_to(limit, tick) if amount > 0 else floor_to(limit, tick), tick)
-    isolated_before = holding.position.isolated_wallet
+    before = holding.position
     order = _forced_order(state, desk, holding, abs(amount), limit, "autoclose-")
     levels = desk.book.asks if order.side is Side.BUY else desk.book.bids
     while order.is_open:
@@ -125,18 +123,8 @@ def _liquidate(state: State, desk: Desk, holding: Holding, equity: Decimal) -> N
     if not desk.isolated:
         _insure(state, -min(fee, max(ZERO, state.cross_wallet + state.totals.cross_pnl)), order.symbol)
         return
-    left = isolated_before + _realized(desk, order)
+    left = before.isolated_wallet + holding.position.realized_total - before.realized_total
     _insure(state, -left if left < 0 else -min(fee, left), order.symbol)
-
-
-def _realized(desk: Desk, order: Order) -> Decimal:
-    """The profit all fills of an order that just traded realized."""
-    profit = ZERO
-    for trade in desk.trades.backward():
-        if trade.order_id != order.order_id:
-            break
-        profit += trade.realized_pnl
-    return profit
 
 
 def _insure(state: State, amount: Decimal, symbol: str) -> None:

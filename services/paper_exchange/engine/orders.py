@@ -143,8 +143,6 @@ def _amended_price(desk: Desk, order: Order, request: AmendRequest) -> Decimal:
     """Given an open order and its amendment, return the new price or raise where the amendment is not a valid one."""
     if desk.rules.status is not SymbolStatus.TRADING:
         raise refused(errors.AMEND_SYMBOL_STATUS)
-    if order.type is not OrderType.LIMIT:
-        raise refused(errors.AMEND_LIMIT_ONLY)
     if request.side is not order.side:
         raise refused(errors.BAD_PARAMETER, "side")
     if request.reduce_only and not order.reduce_only:

@@ -162,6 +162,15 @@ def test_a_gte_order_expires_with_its_position() -> None:
     assert engine.algo(algo_id=plain.algo_id).is_open
 
 
+def test_of_two_orders_due_at_one_price_the_first_may_end_the_other() -> None:
+    engine = long()
+    arm(engine, stop(STOP_MARKET, SELL, None, "49600", close_position=True))
+    late = arm(engine, stop(STOP_MARKET, SELL, "0.5", "49500", time_in_force=TimeInForce.GTE_GTC))
+    engine.on_tick(BTC, flat_tick("49400"), NOW)
+    assert engine.algo(algo_id=late.algo_id).status is AlgoStatus.EXPIRED
+    assert len(engine.snapshot().orders) == 2
+
+
 def test_a_gte_limit_order_becomes_good_till_cancelled() -> None:
     engine = long()
     arm(engine, stop(STOP, SELL, "0.5", "49500", price=d(49_600), time_in_force=TimeInForce.GTE_GTC))

@@ -66,9 +66,11 @@ def test_hedged_legs_of_one_size_have_no_liquidation_price_from_price_alone() ->
     assert margin.liquidation_price(d(10_000), d(0), legs, BTC_RULES) > d(100_000)
 
 
-def test_a_bracket_that_flips_back_and_forth_still_ends_with_a_price() -> None:
-    tight = (Leg(d("1.0000001"), d("49999.9")), Leg(d(-1), d("50000.1")))
-    assert margin.liquidation_price(d(-200), d(0), tight, BTC_RULES) >= 0
+def test_the_search_for_the_bracket_ends_with_a_price_even_where_it_does_not_settle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(margin, "_LIQUIDATION_STEPS_MAX", 1)
+    assert margin.liquidation_price(d(20_000), d(0), (Leg(d(-1), d(49_000)),), BTC_RULES) == d(69_000) / d("1.004")
 
 
 def test_the_documents_sample_values_are_truncated_not_rounded() -> None:

@@ -23,6 +23,7 @@ from tests.unit.paper_exchange.engine.scene import (
     BTC,
     BUY,
     NOW,
+    RULES,
     SELL,
     d,
     exchange,
@@ -243,7 +244,14 @@ def test_an_amended_reducing_order_still_only_reduces() -> None:
         engine.amend_order(amended(SELL, "0.3", "50600", client_order_id="it"), NOW)
 
 
-def test_a_halted_contract_and_a_forced_order_cannot_be_amended() -> None:
+def test_an_order_is_amended_without_a_market_by_its_own_price() -> None:
+    engine = exchange()
+    order = place(engine, limit(BUY, "0.1", "49000"))
+    fresh = Engine.restore(RULES, engine.snapshot())
+    assert fresh.amend_order(amended(BUY, "0.1", "60000", order_id=order.order_id), NOW).price == 60_000
+
+
+def test_a_halted_contract_s_orders_cannot_be_amended() -> None:
     engine = exchange()
     order = place(engine, limit(BUY, "0.1", "49000"))
     engine.set_status(BTC, SymbolStatus.TRADING_HALT, NOW)
