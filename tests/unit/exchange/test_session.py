@@ -11,7 +11,7 @@ from quantum_common.exchange.budget import Budget, Lane
 from quantum_common.exchange.client import client_class
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.outcome import NotSent
-from quantum_common.exchange.port import ConfigurationRefused, ExchangeUnavailable
+from quantum_common.exchange.port import AccountPort, ConfigurationRefused, ExchangeUnavailable, MarketPort, OrderPort
 from quantum_common.exchange.server_clock import ServerClock
 from quantum_common.exchange.session import ONE, RULES_AGE_MS_MAX, RULES_REFRESH_MS, Session
 from quantum_common.settings import SettingsError
@@ -42,6 +42,14 @@ async def test_without_keys_only_public_calls_are_made() -> None:
         assert "BTCUSDT" in await exchange.market.rules()
         assert all("X-MBX-APIKEY" not in asked.headers for asked in server.asked)
         assert not server.requests("GET", "/v1/accountConfig")
+
+
+async def test_one_session_serves_all_three_ports() -> None:
+    async with scripted_exchange() as server, connected(server) as exchange:
+        ports: tuple[OrderPort, AccountPort, MarketPort] = (exchange.orders, exchange.account, exchange.market)
+        for port in ports:
+            assert await port.server_time_ms() > 0
+        assert len(server.requests("GET", "/v1/exchangeInfo")) == 1
 
 
 async def test_many_first_calls_prepare_the_session_once() -> None:
