@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -59,14 +59,11 @@ class Children:
         for name in reversed(list(self.found)):
             self.stop(name)
 
-    def start(self, name: str, module: str, *arguments: str) -> Child:
+    def start(self, name: str, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Child:
         """Given a name, a module and its arguments, start it as a process of its own. It dies with us."""
-        return self.run(name, [sys.executable, "-m", module, *arguments])
-
-    def run(self, name: str, command: Sequence[str]) -> Child:
-        """Given a name and a command, start it as `start` does."""
         log = self.folder / f"{name}.log"
-        child = Child(name, spawn(command, log, self.environment), log)
+        command = [sys.executable, "-m", module, *arguments]
+        child = Child(name, spawn(command, log, environment or self.environment), log)
         self.found[name] = child
         return child
 

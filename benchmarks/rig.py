@@ -109,10 +109,14 @@ def _start_exchange(children: Children, symbols: int) -> str:
         "--warmup", WARM_UP_BARS, "--port", "0", "--port-file", str(port_file), "--state", str(state),
         "--balance", WIDE, "--weight-limit", WIDE, "--order-limit-10s", WIDE, "--order-limit-1m", WIDE,
     )  # fmt: skip
-    children.wait_until(
-        lambda: port_file.exists() and port_file.read_text().endswith("\n"), "the exchange is ready", READY_WITHIN_S
-    )
-    return f"http://127.0.0.1:{port_file.read_text().strip()}"
+    children.wait_until(lambda: port_in(port_file) > 0, "the exchange is ready", READY_WITHIN_S)
+    return f"http://127.0.0.1:{port_in(port_file)}"
+
+
+def port_in(path: Path) -> int:
+    """Given a port file, return the port in it, or 0 while it is not written whole."""
+    text = path.read_text(encoding="ascii") if path.exists() else ""
+    return int(text) if text.endswith("\n") else 0
 
 
 def _values(rig: Rig, folder: Path, fsync: embedded_redis.Fsync, overrides: Values) -> Values:
