@@ -26,6 +26,7 @@ class Seen:
     p33_text: str
     trading_state: TradingState | None
     leverage: int | None
+    leverage_ms: int = 0  # when the snapshot was written that shows this leverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,17 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class PermittedPlan:
-    """A plan with two live permits; only this can become an order. `qty` is what both permits allow."""
+    """A plan with two live permits; only this can become an order. `qty` is what both permits allow, and
+    `position_before` what P3.3 saw on the exchange, None where that is not known any more."""
 
     plan: Plan
     qty: Decimal
-    position_before: Decimal
+    position_before: Decimal | None
 
-    def position_after(self, filled_qty: Decimal) -> Decimal:
-        """Given what was filled, return the position that the exchange has then, as far as we know."""
+    def position_after(self, filled_qty: Decimal) -> Decimal | None:
+        """Given what was filled, return the position that the exchange has then, or None where it is not known."""
+        if self.position_before is None:
+            return None
         return self.position_before + self.plan.side.sign * filled_qty
 
 
@@ -83,7 +87,7 @@ def decide(plan: Plan, seen: Seen, allowlist: Collection[str], now_ms: int) -> V
     qty = min(plan.qty, *(permit.safe_qty for permit in (seen.governor, seen.p33) if permit.safe_qty is not None))
     if qty <= 0 and plan.action is not Action.UPDATE_SL:
         return Refuse(Gate.NO_POSITION, "nothing is left to close")
-    return PermittedPlan(plan, qty, seen.p33.exchange_position_amt or Decimal(0))
+    return PermittedPlan(plan, qty, seen.p33.exchange_position_amt)
 
 
 def order_request(permitted: PermittedPlan, stamp_ms: int, recv_window_ms: int) -> OrderRequest:
@@ -137,12 +141,10 @@ def first_record(permitted: PermittedPlan, seen: Seen, stamp_ms: int, recv_windo
     )
 
 
-def position_before(record: OrderRecord) -> Decimal:
-    """Given a journal record, return the position that P3.3's permit saw; zero where the permits are not known."""
-    if not record.permits:
-        return Decimal(0)
+def position_before(record: OrderRecord) -> Decimal | None:
+    """Given the journal record of a plan that was sent, return the position that P3.3's permit saw."""
     _, p33 = orjson.loads(record.permits)
-    return Permit.from_fields(p33).exchange_position_amt or Decimal(0)
+    return Permit.from_fields(p33).exchange_position_amt
 
 
 def refused(
@@ -172,13 +174,15 @@ def refused(
 
 
 def placed(permitted: PermittedPlan, order: OrderView, sent_ms: int, now_ms: int, details: str = "") -> Result:
-    """Given an order as the exchange reports it, return the plan's result. An order without a fill did not execute."""
+    """Given an order as the exchange reports it, return the plan's result. An order without a fill did not execute;
+    one that still works is not called refused."""
     executed = order.executed_qty > 0
+    gate = Gate.EXCHANGE_REJECTED if order.finished else Gate.EXCHANGE_UNAVAILABLE
     return Result(
         **_identity(permitted.plan),
         executed=executed,
         decision=Decision.EXECUTE,
-        gate=None if executed else Gate.EXCHANGE_REJECTED,
+        gate=None if executed else gate,
         order_id=order.order_id,
         client_order_id=order.client_order_id,
         order_status=order.status,
@@ -190,7 +194,7 @@ def placed(permitted: PermittedPlan, order: OrderView, sent_ms: int, now_ms: int
         position_after=permitted.position_after(order.executed_qty),
         sent_ms=sent_ms,
         acked_ms=now_ms,
-        error="" if executed else f"the order ended {order.status} without a fill",
+        error="" if executed else f"the order is {order.status} without a fill",
         details=details,
         ts_ms=now_ms,
     )

@@ -102,7 +102,7 @@ class Fate:
 
         Waits out the quarantine, then asks the exchange. Return True where an order was found and its result written.
         """
-        permitted = PermittedPlan(plan, plan.qty, Decimal(0))
+        permitted = PermittedPlan(plan, plan.qty, None)
         order_id = client_order_id(plan.plan_id)
         while True:
             quiet = await self.exchange.server_time_ms() >= quiet_until_ms
@@ -146,7 +146,9 @@ class Fate:
         stop = stop_request(plan)
         if order.executed_qty > 0:
             if stop is not None and self.settings.intent_executor_protective_stops:
-                details = await self._protect(stop, abs(permitted.position_after(order.executed_qty)))
+                details = await self._protect(
+                    stop, abs(permitted.position_after(order.executed_qty) or order.executed_qty)
+                )
             elif permitted.position_after(order.executed_qty) == 0:
                 await self.stops.drop(plan.symbol)
         now_ms = self.clock.now_ms()
@@ -204,7 +206,7 @@ class Fate:
         stop = stop_request(plan)
         if stop is None:
             raise ValueError(f"plan {plan.plan_id}: an UPDATE_SL without a stop cannot have been permitted")
-        problem = await self.stops.protect(stop, abs(permitted.position_before), plan.expires_ms)
+        problem = await self.stops.protect(stop, abs(permitted.position_before or plan.qty), plan.expires_ms)
         if problem is not None:
             return await self._refuse(plan, record, message, problem.gate, problem.details)
         result = stop_moved(permitted, stop, record.sent_ms or 0, self.clock.now_ms())

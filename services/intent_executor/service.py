@@ -119,6 +119,8 @@ class Executor:
         if problem is not None:
             await self._end(plan, message, problem.gate, problem.details)
             return True
+        if self.clock.now_ms() >= plan.expires_ms:
+            return False  # setting the leverage took that long
         stamp_ms = await self.exchange.server_time_ms()
         record = first_record(permitted, seen, stamp_ms, self.settings.quantum_recv_window_ms, self.clock.now_ms())
         claim = await self.store.claim(plan, seen, record)
@@ -132,7 +134,9 @@ class Executor:
 
     async def _prepare(self, plan: Plan, seen: Seen) -> Refuse | None:
         """Set the leverage of an entry where the snapshot shows another. Return why the plan cannot go on, if so."""
-        if plan.eval_type is EvalType.EXIT or plan.leverage is None or plan.leverage == seen.leverage:
+        if plan.eval_type is EvalType.EXIT or plan.leverage is None:
+            return None
+        if plan.leverage == self._fate.stops.known_leverage(plan.symbol, seen.leverage, seen.leverage_ms):
             return None
         return await self._fate.stops.set_leverage(plan.symbol, plan.leverage, plan.expires_ms)
 

@@ -17,6 +17,7 @@ from services.intent_executor.ports import Store
 
 ONE_STOP_A_SIDE = -4130  # the exchange holds one whole-position stop per side
 RETRY_MS = 200
+SHOWN_AFTER_MS = 5_000  # a snapshot may have been read that long before it was written
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Stops:
     exchange: OrderPort
     clock: Clock
     log: Log
-    leverage: dict[str, int] = field(default_factory=dict)
+    leverage: dict[str, tuple[int, int]] = field(default_factory=dict)  # symbol → what we set, and when
 
     async def protect(self, stop: StopRequest, position_qty: Decimal, until_ms: int) -> Refuse | None:
         """Make `stop` the symbol's stop, without a moment in which none stands. Return why it is not, if so.
@@ -38,12 +39,12 @@ class Stops:
         outcome = await self._insist(lambda: self.exchange.place_stop(stop), until_ms)
         if isinstance(outcome, Refused) and outcome.code == ONE_STOP_A_SIDE and old:
             return await self._exchange(stop, old, position_qty, until_ms)
-        if isinstance(outcome, Done):
-            await self._keep(stop)
-            if old and old != stop.client_id:
-                await self._insist(lambda: self.exchange.cancel_stop(old), until_ms)
-            return None
-        return refusal(outcome)
+        if not isinstance(outcome, Done):
+            return refusal(outcome)
+        if old and old != stop.client_id:
+            await self._end(old, stop, until_ms)
+        await self._keep(stop)
+        return None
 
     async def _exchange(self, stop: StopRequest, old: str, position_qty: Decimal, until_ms: int) -> Refuse | None:
         """Guard, cancel the old, place the new, end the guard. Whatever fails, one of the three stands."""
@@ -58,11 +59,15 @@ class Stops:
         outcome = await self._insist(lambda: self.exchange.place_stop(stop), until_ms)
         if not isinstance(outcome, Done):
             return refusal(outcome)
+        await self._end(guard.client_id, stop, until_ms)
         await self._keep(stop)
-        ended = await self._insist(lambda: self.exchange.cancel_stop(guard.client_id), until_ms)
-        if not isinstance(ended, Done):
-            self.log.warning("a guard stop still stands beside the new one", symbol=stop.symbol, answer=str(ended))
         return None
+
+    async def _end(self, old: str, stop: StopRequest, until_ms: int) -> None:
+        """Cancel what `stop` replaces, before it is remembered: after a crash the old one is found and ended again."""
+        ended = await self._insist(lambda: self.exchange.cancel_stop(old), until_ms)
+        if not isinstance(ended, Done):
+            self.log.warning("an old stop still stands beside the new one", symbol=stop.symbol, answer=str(ended))
 
     async def drop(self, symbol: str) -> None:
         """Cancel the stop of a position that was closed."""
@@ -70,13 +75,17 @@ class Stops:
         if old and isinstance(await self.exchange.cancel_stop(old), Done):
             await self.store.keep_stop(symbol, "", "", self.clock.now_ms())
 
+    def known_leverage(self, symbol: str, shown: int | None, shown_ms: int) -> int | None:
+        """Given a snapshot's leverage and time, return what the exchange has: what we set, until a snapshot that was
+        surely read after it says it; somebody else may have changed it since."""
+        ours, set_ms = self.leverage.get(symbol, (None, 0))
+        return ours if ours is not None and shown_ms < set_ms + SHOWN_AFTER_MS else shown
+
     async def set_leverage(self, symbol: str, leverage: int, until_ms: int) -> Refuse | None:
         """Set a symbol's leverage; return why an entry cannot go on, if so."""
-        if self.leverage.get(symbol) == leverage:
-            return None
         outcome = await self._insist(lambda: self.exchange.set_leverage(symbol, leverage), until_ms)
         if isinstance(outcome, Done):
-            self.leverage[symbol] = leverage
+            self.leverage[symbol] = (leverage, self.clock.now_ms())
             return None
         problem = refusal(outcome)
         return Refuse(problem.gate, f"leverage {leverage}: {problem.details}")

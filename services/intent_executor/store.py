@@ -31,8 +31,8 @@ class RedisStore:
             pipe.hgetall(keys.order(plan.plan_id))
             pipe.mget(keys.permit(Issuer.GOVERNOR, plan.plan_id), keys.permit(Issuer.P33, plan.plan_id))
             pipe.hget(keys.governor_state, "trading_state")
-            pipe.hget(keys.snapshot(plan.symbol), "leverage")
-            record, (governor, p33), state, leverage = await pipe.execute()
+            pipe.hmget(keys.snapshot(plan.symbol), "leverage", "ts_ms")
+            record, (governor, p33), state, (leverage, leverage_ms) = await pipe.execute()
         return Seen(
             record=OrderRecord.from_fields(record) if record else None,
             governor=_permit(governor),
@@ -41,6 +41,7 @@ class RedisStore:
             p33_text=p33 or "",
             trading_state=TradingState(state) if state else None,
             leverage=int(leverage) if leverage else None,
+            leverage_ms=int(leverage_ms or 0),
         )
 
     async def claim(self, plan: Plan, seen: Seen, record: OrderRecord) -> Claim:
@@ -73,6 +74,7 @@ class RedisStore:
                 "record": {**record.to_fields(), "result": as_argument(result.to_fields())},
                 "unsent": int(unsent),
                 "keep_ms": KEEP_TERMINAL_MS,
+                "plan_id": plan.plan_id,
             },
         )
         return answer == "finished"
