@@ -78,9 +78,14 @@ class Script:
         }
 
     def steps(self, count: int) -> list[Step]:
-        """The next steps."""
+        """The next steps; some accounts choose hedge mode or isolated margin first."""
+        first: list[Step] = []
+        if self.random.random() < 0.3:
+            first.append(("mode", True))
+        if self.random.random() < 0.4:
+            first.append(("margin_type", BTC, MarginType.ISOLATED))
         makers = self.random.choices(list(self.kinds), list(self.kinds.values()), k=count)
-        return [make() for make in makers]
+        return first + [make() for make in makers]
 
     def _symbol(self) -> str:
         return self.random.choice([BTC, BTC, BTC, ETH])
