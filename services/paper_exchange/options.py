@@ -131,7 +131,7 @@ def _money(text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal(-1)
-    if not 0 <= amount <= 10**12:
+    if not amount.is_finite() or not 0 <= amount <= 10**12:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount of USDT")
     return amount
 

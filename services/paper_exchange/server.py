@@ -18,7 +18,8 @@ from services.paper_exchange.market.csv_files import FileFault
 from services.paper_exchange.options import EXIT_CONFIG, BadOption, Options, parse_options
 from services.paper_exchange.protocol import ws_api
 from services.paper_exchange.protocol.broadcast import Broadcast
-from services.paper_exchange.protocol.gateway import Gateway, Request
+from services.paper_exchange.protocol.errors import ApiError, error_body
+from services.paper_exchange.protocol.gateway import Gateway, Request, json_answer
 from services.paper_exchange.protocol.rates import Limits, RateLimiter
 from services.paper_exchange.protocol.sockets import Sockets, parse_opening
 from services.paper_exchange.store import StateInUse
@@ -111,6 +112,10 @@ class Front:
 
     async def _websocket(self, request: web.Request, path: str, query: str) -> web.StreamResponse:
         if path == ws_api.PATH:
+            try:
+                self.gateway.limiter.take_weight(ws_api.HANDSHAKE_WEIGHT, self.gateway.exchange.now_ms())
+            except ApiError as refusal:
+                return json_answer(error_body(refusal), refusal.http_status, refusal.headers)
             return await ws_api.serve(request, self.gateway)
         opening = parse_opening(path, query)
         if opening is None:

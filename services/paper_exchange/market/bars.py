@@ -62,6 +62,18 @@ class MinuteBars:
         self.close.append(prices[3])
         self.volume.append(volume)
 
+    def widen(self, price_decimals: int, volume_decimals: int) -> None:
+        """Given how many decimals prices and volumes need, rescale what is there where it has fewer."""
+        if price_decimals > self.price_decimals:
+            scale = 10 ** (price_decimals - self.price_decimals)
+            for column in (self.open, self.high, self.low, self.close):
+                column[:] = array("q", [value * scale for value in column])
+            self.price_decimals = price_decimals
+        if volume_decimals > self.volume_decimals:
+            scale = 10 ** (volume_decimals - self.volume_decimals)
+            self.volume[:] = array("q", [value * scale for value in self.volume])
+            self.volume_decimals = volume_decimals
+
     def drop_before(self, index: int) -> None:
         """Forget the bars before an index; the first open time moves on with them."""
         if index <= 0:

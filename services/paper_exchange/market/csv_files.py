@@ -12,6 +12,8 @@ from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
 
 BAR_SUFFIXES = ("-1m.csv", "-1m.csv.gz")
 FUNDING_SUFFIXES = ("-fundingRate.csv", "-fundingRate.csv.gz")
+DECIMALS_MAX = 12
+_TENS = tuple(10**power for power in range(DECIMALS_MAX + 1))
 GAP_MINUTES_MAX = 7 * 24 * 60  # a longer hole is a wrong file, not a quiet market
 
 
@@ -50,14 +52,13 @@ def funding_files(folder: Path) -> dict[str, Path]:
 
 def read_bars(path: Path) -> MinuteBars:
     """Given a bar file, return its bars, quiet minutes filled in. Raise FileFault naming the line."""
-    rows = list(_rows(path, columns=6, first_name="open_time"))
-    if not rows:
-        raise FileFault(path, 0, "holds no bars; remove it or fetch it again")
-    price_decimals = max(_decimals(row[column]) for _, row in rows for column in (1, 2, 3, 4))
-    volume_decimals = max(_decimals(row[5]) for _, row in rows)
-    bars = MinuteBars(price_decimals, volume_decimals, _time(path, *rows[0]))
-    for line, row in rows:
+    bars: MinuteBars | None = None
+    for line, row in _rows(path, columns=6, first_name="open_time"):
+        if bars is None:
+            bars = MinuteBars(0, 0, _time(path, line, row))
         _add(path, line, row, bars)
+    if bars is None:
+        raise FileFault(path, 0, "holds no bars; remove it or fetch it again")
     return bars
 
 
@@ -109,25 +110,30 @@ def _time(path: Path, line: int, row: list[str]) -> int:
     return int(row[0])
 
 
-def _decimals(text: str) -> int:
-    return len(text.partition(".")[2])
-
-
-def _scaled(text: str, decimals: int) -> int:
-    whole, _, part = text.partition(".")
-    return int(whole + part.ljust(decimals, "0"))
+def _scaled(text: str) -> tuple[int, int]:
+    """Given a plain decimal number, return its digits as one integer and how many of them are decimals."""
+    dot = text.find(".")
+    if dot < 0:
+        return int(text), 0
+    return int(text[:dot] + text[dot + 1 :]), len(text) - dot - 1
 
 
 def _add(path: Path, line: int, row: list[str], bars: MinuteBars) -> None:
+    """Given a row, add its bar. The columns gain decimals where the row has more of them than all before."""
     open_ms = _time(path, line, row)
     if open_ms % MINUTE_MS:
         raise FileFault(path, line, f"{open_ms} is not the start of a minute; these must be 1m bars")
     try:
-        o, h, low, c = (_scaled(row[column], bars.price_decimals) for column in (1, 2, 3, 4))
-        volume = _scaled(row[5], bars.volume_decimals)
+        (o, o_d), (h, h_d), (low, low_d), (c, c_d) = _scaled(row[1]), _scaled(row[2]), _scaled(row[3]), _scaled(row[4])
+        volume, volume_d = _scaled(row[5])
     except ValueError:
         raise FileFault(path, line, f"not a bar: {','.join(row[:6])!r}") from None
-    if not 0 < low <= min(o, c) <= max(o, c) <= h or volume < 0:
+    if max(o_d, h_d, low_d, c_d, volume_d) > DECIMALS_MAX:
+        raise FileFault(path, line, f"more than {DECIMALS_MAX} decimals: {','.join(row[1:6])!r}")
+    bars.widen(max(o_d, h_d, low_d, c_d), volume_d)
+    scale = bars.price_decimals
+    o, h, low, c = o * _TENS[scale - o_d], h * _TENS[scale - h_d], low * _TENS[scale - low_d], c * _TENS[scale - c_d]
+    if not (0 < low <= o <= h and low <= c <= h) or volume < 0:
         raise FileFault(path, line, f"open, high, low and close contradict each other: {','.join(row[1:5])!r}")
     missing = (open_ms - bars.end_ms) // MINUTE_MS
     if missing < 0:
@@ -137,4 +143,4 @@ def _add(path: Path, line: int, row: list[str], bars: MinuteBars) -> None:
     for _ in range(missing):
         last = bars.close[-1]
         bars.append((last, last, last, last), 0)
-    bars.append((o, h, low, c), volume)
+    bars.append((o, h, low, c), volume * _TENS[bars.volume_decimals - volume_d])

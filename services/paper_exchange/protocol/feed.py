@@ -32,15 +32,14 @@ class Feed:
         self._transport = transport
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
-        self._overrun = False
 
     def push(self, message: bytes) -> None:
         """Given a message, queue it. A client that lags too far behind is cut off instead."""
         if len(self._queue) >= QUEUE_MAX:
             self._queue.clear()
-            self._overrun = True
-        if not self._overrun:
-            self._queue.append(message)
+            self.cut()
+            return
+        self._queue.append(message)
         self._wake.set()
 
     def push_stream(self, stream: str, message: bytes) -> None:
@@ -71,8 +70,5 @@ class Feed:
                 await self.socket.ping(str(int(loop.time() * 1000)).encode())
                 continue
             self._wake.clear()
-            if self._overrun:
-                await self.socket.close(code=1008, message=b"too slow")
-                return
             while self._queue:
                 await self.socket.send_frame(self._queue.popleft(), WSMsgType.TEXT)

@@ -37,7 +37,6 @@ HANDSHAKE_WEIGHT = 5
 
 async def serve(request: web.Request, gateway: Gateway) -> web.WebSocketResponse:
     """Given a request for the websocket API, serve it to its end."""
-    gateway.limiter.take_weight(HANDSHAKE_WEIGHT, gateway.exchange.now_ms())
     socket = web.WebSocketResponse(max_msg_size=1 << 20, compress=False)
     await socket.prepare(request)
     async for message in socket:
