@@ -77,10 +77,10 @@ def _check_numbers(desk: Desk, request: AlgoRequest) -> None:
     if request.price is not None:
         filters.check_price(desk.rules, request.price)
     rate = request.callback_rate
-    if rate is not None and not _CALLBACK_LEAST <= rate <= _CALLBACK_MOST:
+    if rate is not None and not (rate.is_finite() and _CALLBACK_LEAST <= rate <= _CALLBACK_MOST):
         raise refused(errors.BAD_CALLBACK_RATE)
     if request.activate_price is not None:
-        if request.activate_price <= 0:
+        if not request.activate_price.is_finite() or request.activate_price <= 0:
             raise refused(errors.BAD_ACTIVATION_PRICE)
         filters.check_price(desk.rules, request.activate_price)
     if request.quantity is None or request.close_position:

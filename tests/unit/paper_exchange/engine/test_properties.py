@@ -334,3 +334,34 @@ def test_the_same_calls_give_the_same_events_and_rows(wallet: str, seed: int, le
     first, second = (played(wallet, Script(seed).steps(length)).engine for _ in range(2))
     assert first.drain_events() == second.drain_events()
     assert first.drain_changes() == second.drain_changes()
+
+
+NUMBERS = st.one_of(st.none(), st.decimals(), st.sampled_from([Decimal(n) for n in ("0.1", "1e40", "-0", "50000.1")]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(list(OrderType)), NUMBERS, NUMBERS, NUMBERS, st.text(max_size=40), st.integers())
+def test_no_number_breaks_the_engine(
+    kind: OrderType, quantity: Decimal | None, price: Decimal | None, other: Decimal | None, name: str, till: int
+) -> None:
+    engine = played("5000", []).engine
+    with suppress(ExchangeError):
+        engine.place_order(
+            OrderRequest(
+                BTC, Side.BUY, kind, quantity, price, TimeInForce.GTD, client_order_id=name, good_till_ms=till
+            ),
+            NOW,
+        )
+    with suppress(ExchangeError):
+        engine.place_order(OrderRequest(BTC, Side.BUY, OrderType.LIMIT, quantity, price, TimeInForce.GTC), NOW)
+    with suppress(ExchangeError):
+        engine.place_algo(AlgoRequest(BTC, Side.BUY, kind, quantity, price, other, callback_rate=other), NOW)
+    with suppress(ExchangeError):
+        trailing = OrderType.TRAILING_STOP_MARKET
+        request = AlgoRequest(BTC, Side.BUY, trailing, Decimal(1), callback_rate=Decimal(1), activate_price=other)
+        engine.place_algo(request, NOW)
+    with suppress(ExchangeError):
+        engine.transfer(other if other is not None else Decimal(till), NOW)
+    with suppress(ExchangeError):
+        engine.set_leverage(BTC, till, NOW)
+    assert_sound(engine)

@@ -6,6 +6,7 @@ from services.paper_exchange.engine.changes import Rows
 from services.paper_exchange.engine.config import EngineConfig
 from services.paper_exchange.engine.engine import Engine
 from services.paper_exchange.engine.enums import MarginType, OrderType, PositionSide, TimeInForce
+from services.paper_exchange.engine.records import Account, Position
 from services.paper_exchange.engine.requests import AmendRequest
 from tests.unit.paper_exchange.engine.scene import (
     BTC,
@@ -168,3 +169,18 @@ def test_hedge_mode_survives_a_restart() -> None:
     fresh = again(engine)
     assert fresh.positions() == engine.positions()
     assert fresh.account() == engine.account()
+
+
+def test_the_published_example_account_shows_the_published_liquidation_prices() -> None:
+    rows = Rows(
+        account=Account(wallet_balance=d("1535443.01"), update_ms=NOW),
+        positions=(
+            Position(ETH, PositionSide.BOTH, d("3683.979"), d("1456.84"), update_ms=NOW),
+            Position(BTC, PositionSide.BOTH, d("109.488"), d("32481.98"), update_ms=NOW),
+        ),
+    )
+    engine = Engine.restore(RULES, rows)
+    engine.on_tick(BTC, flat_tick("31967.27"), NOW)
+    engine.on_tick(ETH, flat_tick("1335.18"), NOW)
+    shown = {view.symbol: view.liquidation_price.quantize(d("0.01")) for view in engine.positions()}
+    assert shown == {ETH: d("1153.26"), BTC: d("26316.89")}
