@@ -65,7 +65,7 @@ async def buy(exchange: Exchange, client_order_id: str, symbol: str = "BTCUSDT")
     stamp_ms = await exchange.orders.server_time_ms()
     request = OrderRequest(symbol, Side.BUY, Decimal("0.1"), False, client_order_id, stamp_ms, 5000)
     placed = await exchange.orders.place(request)
-    assert isinstance(placed, Accepted)
+    assert isinstance(placed, Accepted), placed
     return placed
 
 
