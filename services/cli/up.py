@@ -172,6 +172,8 @@ def run_up(options: UpOptions) -> int:
 def _conclude(options: UpOptions, screen: Screen, found: dict[str, Any] | None) -> int:
     """Say what the run came to; return the exit status: 1 where a guarantee is broken or nothing could be told."""
     if options.json and found is not None:
+        for name, findings in found["violations"].items():
+            screen.say(f"{name} is broken: {'; '.join(findings)}")
         sys.stdout.write(orjson.dumps(found).decode() + "\n")
     elif found is not None:
         for line in words(found):
