@@ -29,6 +29,7 @@ from quantum_common.money import plain
 
 PLACE = Cost(weight=0, orders=1)
 ALL_OPEN_STOPS = Cost(weight=40)
+_STANDING = frozenset({"NEW", "TRIGGERING", "TRIGGERED"})
 
 
 class BinanceOrders(BinanceReference):
@@ -103,7 +104,9 @@ class BinanceOrders(BinanceReference):
         row = await self._session.client.futures_get_algo_order(clientAlgoId=client_id)
         if text(row, "clientAlgoId") != client_id:
             raise MalformedAnswer(f"the answer is about stop {row['clientAlgoId']}, not {client_id}")
-        return Done(f"{whole(row, 'algoId')} {text(row, 'algoStatus')}")
+        if text(row, "algoStatus") not in _STANDING:
+            raise MalformedAnswer(f"stop {client_id} is called a duplicate, and is {row['algoStatus']}")
+        return Done(f"{whole(row, 'algoId')} {row['algoStatus']}")
 
     async def cancel_stop(self, client_id: str) -> Commanding:
         """Cancel a protective stop. One that does not stand any more is Done."""

@@ -35,6 +35,7 @@ DUPLICATE = error(400, -4116, "ClientOrderId is duplicated.")
         (Reply(body=ALGO), Done),
         (error(400, -2013, "Order does not exist."), Unknown),
         (Reply(body=ALGO | {"clientAlgoId": "qs-2"}), Unknown),
+        (Reply(body=ALGO | {"algoStatus": "CANCELED"}), Unknown),
         (Reply(drop=True), Unknown),
     ],
 )
