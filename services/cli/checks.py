@@ -241,18 +241,16 @@ def _journal_by_symbol(facts: Facts) -> defaultdict[str, list[JournalEntry]]:
 
 
 def _ledger_differs(facts: Facts, symbol: str, sums: Sums, *, adjusted: bool) -> Iterable[Finding]:
-    """Yield where a ledger is not these sums. After an adjustment only its position can be compared."""
+    """Yield where a ledger is not these sums. After an adjustment its average price is nobody's trades'."""
     ledger = facts.ledgers.get(symbol)
     if ledger is None:
         yield Finding(f"{symbol}: trades and no ledger", heals=True)
         return
     if ledger.position_amt != sums.position_amt:
         yield Finding(f"{symbol}: ledger {ledger.position_amt}, the trades sum to {sums.position_amt}", heals=True)
-    if adjusted:
-        return
     if ledger.fees != sums.fees:
         yield Finding(f"{symbol}: ledger fees {ledger.fees}, the trades' {sums.fees}", heals=True)
     if ledger.realized_pnl != sums.realized_pnl:
         yield Finding(f"{symbol}: ledger realised {ledger.realized_pnl}, the trades' {sums.realized_pnl}", heals=True)
-    if not sums.entry_is(ledger.avg_entry_price):
+    if not adjusted and not sums.entry_is(ledger.avg_entry_price):
         yield Finding(f"{symbol}: ledger entry {ledger.avg_entry_price} is not the trades'", heals=True)

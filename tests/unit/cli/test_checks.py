@@ -236,6 +236,32 @@ def test_an_adjustment_is_part_of_the_journals_fold() -> None:
     assert "G3" in broken(facts), "an adjustment is no trade of the exchange"
 
 
+def test_an_adjustment_in_the_place_of_a_booked_trade_breaks_g3_and_g4() -> None:
+    sold = trade(2, "2", "110", Side.SELL)
+    booked = journal(2, "0", "0", side=Side.SELL, qty=Decimal(2), price=Decimal(110))
+    adopted = journal(
+        3,
+        "0",
+        "0",
+        kind="adjustment",
+        trade_id="a1",
+        side=None,
+        fee=None,
+        realized_pnl=None,
+        qty=Decimal(2),
+        price=None,
+    )
+    facts = replace(
+        good(),
+        trades=(*good().trades, sold),
+        journal=(*good().journal, written(32, booked), written(60, adopted)),
+        ledgers={SYMBOL: ledger(position_amt=Decimal(0), avg_entry_price=Decimal(0))},
+        snapshots={SYMBOL: snapshot("0")},
+        positions={SYMBOL: Decimal(0)},
+    )
+    assert {"G3", "G4"} <= broken(facts), "the position is right again, and the ledger never counted the trade"
+
+
 def test_closing_and_crossing_zero_fold_as_the_exchange_does() -> None:
     sold = trade(2, "3", "110", Side.SELL)
     entry = journal(2, "-1", "110", side=Side.SELL, qty=Decimal(3), price=Decimal(110))
