@@ -4,21 +4,44 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.hops import HOPS, MARK_HOP, Hop, Timeline, verdict
 from benchmarks.injector import Injector
 from benchmarks.latency import DRAIN_WITHIN_S, tapped
 from benchmarks.machine import Machine
 from benchmarks.percentiles import cells
-from benchmarks.rig import Rig, chain
+from benchmarks.rig import DAEMONS, Rig, chain
+from benchmarks.samples import Samples
 from benchmarks.tables import table
 from benchmarks.wishes import Wishes
 from services.cli.embedded_redis import Fsync
 
-SYMBOLS = 40
+SYMBOLS = 120
 RATE = 20.0
+WARM_UP_RATE = 60.0
+BURST_ROUNDS = 8
+BURST_POLL_S = 0.005
 HEAD = ("hop", "count", "p50 ms", "p90 ms", "p99 ms", "worst ms", "limit p50/p99")
 FSYNCS: Sequence[Fsync] = ("everysec", "always")
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What came of many messages at once. `cpu_ms` is the processor time a plan of those who work on it."""
+
+    plans: int
+    executed: int
+    plans_per_s: float
+    cpu_ms: float
+
+    def line(self) -> str:
+        """Return the burst in words."""
+        return (
+            f"at saturation, {self.plans} plans in bursts of {SYMBOLS}, each booked before the next: "
+            f"{self.plans_per_s:.0f} plans/s, {self.executed} executed, "
+            f"{self.cpu_ms:.2f} ms of the four daemons' processor time a plan"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,8 @@ class ChainRun:
     rate: float
     injected: int
     timeline: Timeline
+    burst: Burst
+    samples: Samples
     machine: str
 
     def tables(self) -> str:
@@ -42,6 +67,8 @@ class ChainRun:
                 "",
                 table(HEAD, rows),
                 "",
+                self.burst.line(),
+                "",
                 self.machine,
             )
         )
@@ -53,26 +80,53 @@ def measure(fsync: Fsync, seconds: int, rate: float = RATE) -> ChainRun:
         machine = Machine.now(rig.redis_version())
         injector = Injector(rig.redis, rig.keys, Wishes(rig.symbols, uuid.uuid4().hex))
         warm_up, count = 2 * SYMBOLS, max(int(seconds * rate), 1)
-        for _ in injector.steady(0, warm_up, rate):
+        for _ in injector.steady(0, warm_up, WARM_UP_RATE):
             pass
         drain(rig, warm_up)
         with tapped(rig.children, rig.redis_url, rig.exchange_url) as tap:
             tap.mark(rig.redis)
             tap.take(list(injector.steady(warm_up, count, rate)))
             drain(rig, warm_up + count)
-        return ChainRun(fsync, rate, count, tap.timeline, machine.line())
+        burst = saturate(rig, injector, warm_up + count)
+        return ChainRun(fsync, rate, count, tap.timeline, burst, Samples.of(rig), machine.line())
+
+
+def saturate(rig: Rig, injector: Injector, written: int) -> Burst:
+    """Given a chain and how many wishes it was given so far, write one for every symbol at once, wait until all are
+    booked, and so on. Symbols that are in the middle of a round are opened or closed first, outside of the time."""
+    last: Any = rig.redis.xrevrange(rig.keys.results, count=1)
+    odd = -written % (2 * SYMBOLS)
+    for _ in injector.steady(written, odd, WARM_UP_RATE):
+        pass
+    drain(rig, written + odd)
+    first, before = written + odd, rig.children.cpu_s(DAEMONS)
+    began_s = time.monotonic()
+    for number in range(BURST_ROUNDS):
+        injector.burst(first + number * SYMBOLS, SYMBOLS)
+        _await_booked(rig, first + (number + 1) * SYMBOLS)
+    took_s = time.monotonic() - began_s
+    plans = BURST_ROUNDS * SYMBOLS
+    results: Any = rig.redis.xrevrange(rig.keys.results, min=f"({last[0][0]}", count=plans)
+    executed = sum(1 for _, fields in results if fields["executed"] == "True")
+    return Burst(plans, executed, plans / took_s, 1000 * (rig.children.cpu_s(DAEMONS) - before) / plans)
+
+
+def _await_booked(rig: Rig, intents: int) -> None:
+    """Wait until so many wishes have their result and no group has an entry of a result left to settle."""
+
+    def settled() -> bool:
+        groups: Any = rig.redis.xinfo_groups(rig.keys.results)
+        return rig.length(rig.keys.results) >= intents and all(
+            group["lag"] == 0 and group["pending"] == 0 for group in groups
+        )
+
+    rig.children.wait_until(settled, "a burst is booked", DRAIN_WITHIN_S, poll_s=BURST_POLL_S)
 
 
 def drain(rig: Rig, intents: int) -> None:
     """Given a chain and how many wishes it was given, wait until each has its result and every fill its entry in the
     journal. Raise BenchmarkFailed where that takes too long."""
-    rig.children.wait_until(
-        lambda: rig.length(rig.keys.results) >= intents, f"{intents} results", DRAIN_WITHIN_S
-    )  # fmt: skip
-    quiet = -1
-    while quiet != (length := rig.length(rig.keys.journal)):
-        quiet = length
-        time.sleep(0.3)
+    _await_booked(rig, intents)
 
 
 def _row(hop: Hop, timeline: Timeline) -> list[str]:

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.processes import usage
 from services.cli.process import last_words, spawn
 
 STOP_WITHIN_S = 12.0
@@ -81,7 +82,7 @@ class Children:
             words = last_words(child.log) or "no word"
             raise BenchmarkFailed(f"{name} ended with status {child.process.returncode}: {words}")
 
-    def wait_until(self, ready: Callable[[], bool], what: str, within_s: float) -> None:
+    def wait_until(self, ready: Callable[[], bool], what: str, within_s: float, poll_s: float = POLL_S) -> None:
         """Given a condition and its name, wait until it holds. Raise BenchmarkFailed where a child ends first, or the
         time does."""
         deadline_s = time.monotonic() + within_s
@@ -89,7 +90,11 @@ class Children:
             self.require_alive()
             if time.monotonic() > deadline_s:
                 raise BenchmarkFailed(f"{what}: not within {within_s:g} s; logs in {self.folder}")
-            time.sleep(POLL_S)
+            time.sleep(poll_s)
+
+    def cpu_s(self, names: Iterable[str]) -> float:
+        """Given the names of children, return the processor time that they have used so far, in seconds."""
+        return sum(usage(self.found[name].pid).cpu_s for name in names)
 
     def require_alive(self) -> None:
         """Raise BenchmarkFailed where a child has ended by itself."""

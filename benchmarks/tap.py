@@ -17,15 +17,17 @@ from typing import Any
 import aiohttp
 import orjson
 import uvloop
+from redis.asyncio import from_url
 
 from benchmarks.hops import Moment, Stamp, stamps_of
 from quantum_common.ids import plan_of
 from quantum_common.keys import Keys
-from quantum_common.redis_client import BLOCK_MS, connect_url
+from quantum_common.redis_client import BLOCK_MS
 from services.paper_exchange.options import DEMO_KEY
 
 MARKERS = "quantum:benchmark:markers"
 READ_MAX = 500
+PACKED = b"__data__"
 
 
 def streams_of(keys: Keys) -> dict[str, Moment]:
@@ -55,7 +57,7 @@ def main() -> None:
 class Tape:
     """What was read, each with the time of its reading in epoch nanoseconds."""
 
-    entries: list[tuple[int, str, Mapping[str, str]]] = field(default_factory=list)
+    entries: list[tuple[int, str, Mapping[bytes, bytes]]] = field(default_factory=list)
     frames: list[tuple[int, bytes]] = field(default_factory=list)
 
     async def record(self, redis_url: str, exchange_url: str, announce: Callable[[], None]) -> None:
@@ -77,16 +79,16 @@ class Tape:
     def stamps(self) -> list[Stamp]:
         """Return the moments of plans in what was recorded."""
         moments = streams_of(Keys())
-        found = [stamp for ns, stream, fields in self.entries for stamp in stamps_of(moments, stream, fields, ns)]
+        found = [stamp for ns, stream, raw in self.entries for stamp in stamps_of(moments, stream, fields_of(raw), ns)]
         return found + [stamp for ns, frame in self.frames for stamp in order_stamps(frame, ns)]
 
     async def _read_streams(self, url: str, opened: asyncio.Event) -> None:
         """Read every stream from its present end on."""
-        redis = connect_url(url)
+        redis = from_url(url, protocol=2)
         after: dict[Any, Any] = {}
         for stream in streams_of(Keys()):
             last: Any = await redis.xrevrange(stream, count=1)
-            after[stream] = last[0][0] if last else "0"
+            after[stream.encode()] = last[0][0] if last else "0"
         opened.set()
         try:
             while True:
@@ -94,7 +96,7 @@ class Tape:
                 ns = time.time_ns()
                 for stream, found in reply or ():
                     after[stream] = found[-1][0]
-                    self.entries += [(ns, stream, fields) for _, fields in found]
+                    self.entries += [(ns, stream.decode(), fields) for _, fields in found]
         finally:
             await redis.aclose()
 
@@ -116,6 +118,15 @@ async def _after(opened: Sequence[asyncio.Event], announce: Callable[[], None], 
         await event.wait()
     announce()
     await stop.wait()
+
+
+def fields_of(raw: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Given an entry as it stands in Redis, return its fields. FastStream packs them as JSON behind a binary head."""
+    packed = raw.get(PACKED)
+    if packed is None:
+        return {name.decode(): value.decode() for name, value in raw.items()}
+    fields: dict[str, str] = orjson.loads(packed[packed.index(b"{") :])
+    return fields
 
 
 def order_stamps(frame: bytes, ns: int) -> list[Stamp]:

@@ -1,0 +1,94 @@
+"""`python -m benchmarks`: all tables in under three minutes; each benchmark by its name, for as long as one likes."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmarks import chain, neighbours, snapshot_cycle, sustained
+from benchmarks.children import BenchmarkFailed
+from services.cli.embedded_redis import EmbeddedRedisError, Fsync
+
+FSYNCS: Sequence[Fsync] = ("everysec", "always")
+SYMBOLS = (12, 500)
+CYCLES = 4
+SHORT_S, SHORT_LOAD_S = 12, 12
+
+
+def run_all(options: argparse.Namespace) -> None:
+    """Print every table; the neighbours beside the chain's own run with everysec."""
+    runs = [chain.measure(fsync, options.seconds or SHORT_S) for fsync in options.fsync]
+    for run in runs:
+        _print(run.tables())
+    _print(neighbours.compare(runs[0], options.seconds or SHORT_S))
+    _print(sustained.measure(options.fsync[0], options.seconds or SHORT_LOAD_S).tables())
+    _print(snapshot_cycle.measure(SYMBOLS, CYCLES))
+
+
+def run_chain(options: argparse.Namespace) -> None:
+    """Print the hops of the chain."""
+    for fsync in options.fsync:
+        _print(chain.measure(fsync, options.seconds or 60, options.rate or chain.RATE).tables())
+
+
+def run_sustained(options: argparse.Namespace) -> None:
+    """Print what a steady load comes to."""
+    for fsync in options.fsync[:1] if options.only_first else options.fsync:
+        load = sustained.measure(
+            fsync, options.seconds or 60, options.rate or sustained.RATE, options.symbols or sustained.SYMBOLS
+        )
+        _print(load.tables())
+
+
+def run_snapshot(options: argparse.Namespace) -> None:
+    """Print what a snapshot cycle costs."""
+    symbols = (options.symbols,) if options.symbols else SYMBOLS
+    _print(snapshot_cycle.measure(symbols, max((options.seconds or 20) // 2, 1)))
+
+
+def run_neighbours(options: argparse.Namespace) -> None:
+    """Print the chain beside its neighbours."""
+    for fsync in options.fsync:
+        seconds = options.seconds or 30
+        _print(neighbours.compare(chain.measure(fsync, seconds, options.rate or chain.RATE), seconds))
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "all": run_all,
+    "chain": run_chain,
+    "sustained": run_sustained,
+    "snapshot": run_snapshot,
+    "neighbours": run_neighbours,
+}
+
+
+def main() -> None:
+    """Given the command line, run a benchmark and print its tables. Exit with 1 where one cannot be run."""
+    options = _parser().parse_args()
+    options.only_first = not options.fsync
+    options.fsync = options.fsync or FSYNCS
+    if options.minutes:
+        options.seconds = options.minutes * 60
+    try:
+        BENCHMARKS[options.benchmark](options)
+    except (BenchmarkFailed, EmbeddedRedisError) as error:
+        sys.exit(f"benchmarks: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("benchmark", nargs="?", default="all", choices=list(BENCHMARKS), help="which one (default %(default)s)")
+    add("--seconds", type=int, default=0, help="for how long, each (default: by benchmark)")
+    add("--minutes", type=int, default=0, help="the same in minutes")
+    add("--rate", type=float, default=0, help="wishes a second (default: 20, sustained: 300)")
+    add("--symbols", type=int, default=0, help="how many symbols (sustained: 120, snapshot: 12 and 500)")
+    add("--fsync", action="append", choices=FSYNCS, help="when Redis syncs (default: both, sustained: everysec)")
+    return parser
+
+
+def _print(text: str) -> None:
+    print(f"{text}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
