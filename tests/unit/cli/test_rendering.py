@@ -64,7 +64,7 @@ def test_it_shows_state_money_rates_gates_and_results() -> None:
     for words in (
         "ACTIVE", "equity 10,012.35", "drawdown 1.23 %", "5/5 daemons", "intents 3", "intent→order 4/9",
         "fill→ledger -", "7 low_confidence", "apply.plan → g8  8, 0", "22:13:20 BTCUSDT BUY 2, open: filled",
-        "and 26 more", "redis-cli -p 6379",
+        "and 25 more", "redis-cli -p 6379",
     ):  # fmt: skip
         assert words in text, words
 
