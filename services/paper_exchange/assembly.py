@@ -80,7 +80,13 @@ def open_exchange(
 
 def _open_engine(options: Options, market: Market, store: Store, now_ms: int) -> Engine:
     rules = [rules_of(listing, market.quotes[symbol]) for symbol, listing in market.listings.items()]
-    config = EngineConfig(reduce_only_excess=options.reduce_only_excess)
+    config = EngineConfig(
+        reduce_only_excess=options.reduce_only_excess,
+        retained_orders=options.retain,
+        retained_trades=options.retain,
+        retained_income=2 * options.retain,
+        retained_algos=options.retain,
+    )
     rows = store.load()
     if rows.account is not None:
         return Engine.restore(rules, rows, config)

@@ -228,7 +228,7 @@ class Control:
             "market": self._market_state(),
             "account": engine.account(),
             "positions": engine.positions(),
-            "rows": engine.snapshot(),
+            "rows": self.exchange.store.load() if self.exchange.store.keeps else engine.snapshot(),
             "listen_key": {"key": keys.key, "expires_ms": keys.expires_ms} if keys is not None else None,
             "websockets": [
                 {"user": bool(feed.listen_keys), "streams": sorted(feed.streams)} for feed in self.broadcast.feeds

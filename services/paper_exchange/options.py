@@ -44,6 +44,7 @@ class Options:
     websocket_life_s: int
     listen_key_life_s: int
     reduce_only_excess: ReduceOnlyExcess
+    retain: int  # finished orders and trades kept in memory; 0 is all
     fault_seed: int
 
 
@@ -79,6 +80,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         order_limit_1m=found.order_limit_1m,
         websocket_life_s=found.websocket_life_s,
         listen_key_life_s=found.listen_key_life_s,
+        retain=found.retain,
         reduce_only_excess=ReduceOnlyExcess(found.reduce_only_excess),
         fault_seed=found.fault_seed,
     )
@@ -113,6 +115,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--listen-key-life-s", type=_whole(1, 10**6), default=3600, help="life of a listen key (default %(default)s)")
     choices = [str(word) for word in ReduceOnlyExcess]
     add("--reduce-only-excess", choices=choices, default="EXPIRE", help="what a reduce-only excess comes to")
+    add(
+        "--retain",
+        type=_whole(0, 10**9),
+        default=20_000,
+        help="finished orders and trades kept in memory, 2 KB each; older ones come from --state",
+    )
     add("--fault-seed", type=_whole(0, 2**63), default=1, help="seed of the fault menu's chance")
     return parser
 

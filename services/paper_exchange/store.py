@@ -34,10 +34,11 @@ _KINDS: dict[str, type[Any]] = {
     "countdowns": Countdown,
     "account": Account,
 }
-_CREATE = (
-    "CREATE TABLE IF NOT EXISTS rows (kind TEXT, key TEXT, row BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID"
-)
-_SAVE = "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET row = excluded.row"
+_CREATE = """
+    CREATE TABLE IF NOT EXISTS rows (kind TEXT, key TEXT, row BLOB, name TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS orders_by_client_id ON rows (name) WHERE name IS NOT NULL;
+"""
+_SAVE = "INSERT INTO rows VALUES (?, ?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET row = excluded.row"
 _FACT = "fact"
 
 
@@ -63,22 +64,28 @@ class Store:
                     f"{folder}: another paper exchange runs on this state; stop it or name another"
                 ) from None
             path = str(folder / FILE_NAME)
-        self._keeps = folder is not None
+        self.keeps = folder is not None
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute(_CREATE)
+        self._db.executescript(_CREATE)
 
     def save(self, rows: Rows) -> None:
         """Given changed rows, write them all or none."""
-        if not self._keeps or not rows:
+        if not self.keeps or not rows:
             return
-        self._write([(name, _key(name, row), encode_row(row)) for name, found in _by_kind(rows) for row in found])
+        self._write(
+            [
+                (kind, _key(kind, row), encode_row(row), _name(kind, row))
+                for kind, found in _by_kind(rows)
+                for row in found
+            ]
+        )
 
     def save_facts(self, facts: dict[str, bytes]) -> None:
         """Given named facts, write them all or none."""
-        if self._keeps:
-            self._write([(_FACT, name, text) for name, text in facts.items()])
+        if self.keeps:
+            self._write([(_FACT, name, text, None) for name, text in facts.items()])
 
     def load(self) -> Rows:
         """Return every row ever saved, as it was saved last, in order of its key."""
@@ -89,11 +96,30 @@ class Store:
         rows = {name: tuple(items) for name, items in found.items()}
         return Rows(**rows, account=account[0] if account else None)
 
+    def trades_from(self, symbol: str, first_id: int, limit: int) -> list[Trade] | None:
+        """Given a symbol, a trade id and a limit, return its trades from there on, or None where nothing is kept."""
+        if not self.keeps:
+            return None
+        query = "SELECT row FROM rows WHERE kind = 'trades' AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+        bounds = (f"{symbol}:{first_id:020d}", f"{symbol};", limit)
+        return [decode_row(Trade, text) for (text,) in self._db.execute(query, bounds)]
+
+    def order(self, symbol: str, order_id: int | None, client_order_id: str | None) -> Order | None:
+        """Given a symbol and either id, return the (newest) order as it was saved last, or None where none is kept."""
+        if order_id is not None:
+            query, value = "SELECT row FROM rows WHERE kind = 'orders' AND key = ?", f"{order_id:020d}"
+        else:
+            query = "SELECT row FROM rows WHERE name = ? ORDER BY key DESC LIMIT 1"
+            value = _client_id(symbol, client_order_id or "")
+        row = self._db.execute(query, (value,)).fetchone()
+        order = decode_row(Order, row[0]) if row is not None else None
+        return order if order is not None and order.symbol == symbol else None
+
     def facts(self) -> dict[str, bytes]:
         """Return every named fact."""
         return dict(self._db.execute("SELECT key, row FROM rows WHERE kind = ?", (_FACT,)))
 
-    def _write(self, found: list[tuple[str, str, bytes]]) -> None:
+    def _write(self, found: list[tuple[str, str, bytes, str | None]]) -> None:
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(_SAVE, found)
         self._db.execute("COMMIT")
@@ -112,6 +138,15 @@ def _by_kind(rows: Rows) -> Iterable[tuple[str, tuple[Any, ...]]]:
             found = (found,) if found is not None else ()
         if found:
             yield name, found
+
+
+def _name(kind: str, row: Any) -> str | None:
+    """Given a kind and a row, return what it is looked up by besides its key: an order's symbol and client id."""
+    return _client_id(row.symbol, row.client_order_id) if kind == "orders" else None
+
+
+def _client_id(symbol: str, client_order_id: str) -> str:
+    return f"{symbol}:{client_order_id}"
 
 
 def _key(kind: str, row: Any) -> str:

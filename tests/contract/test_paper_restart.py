@@ -117,6 +117,24 @@ def test_every_answered_order_is_there_after_kill_9(tmp_path: Path) -> None:
         again.stop()
 
 
+def test_what_memory_lets_go_is_answered_from_the_state(tmp_path: Path) -> None:
+    options = ("--market", "synthetic:3", "--symbols", "1", "--state", str(tmp_path / "state"), "--retain", "5")
+    paper = start_paper(tmp_path, *options)
+    try:
+        for number in range(20):
+            side = "SELL" if number % 2 else "BUY"
+            send_signed(paper, "POST", ORDER, **{**MARKET, "side": side, "newClientOrderId": f"n-{number}"})
+        found = send_signed(paper, "GET", ORDER, symbol="BTCUSDT", origClientOrderId="n-0").body
+        assert found["status"] == "FILLED"
+        assert send_signed(paper, "GET", ORDER, symbol="BTCUSDT", orderId=found["orderId"]).body == found
+        trades = send_signed(paper, "GET", "/fapi/v1/userTrades", symbol="BTCUSDT", fromId=0).body
+        assert len({row["orderId"] for row in trades}) == 20
+        assert trades == sorted(trades, key=lambda row: int(row["id"]))
+        assert len(paper.state()["rows"]["orders"]) == 20
+    finally:
+        paper.stop()
+
+
 def test_a_state_of_another_market_is_refused(tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     start_paper(tmp_path, "--market", "synthetic:3", "--symbols", "1", "--state", state).stop()

@@ -3,16 +3,20 @@
 from decimal import Decimal
 from typing import Any
 
+from services.paper_exchange.engine.errors import ExchangeError
+from services.paper_exchange.engine.records import Order
 from services.paper_exchange.engine.rules import SymbolRules
+from services.paper_exchange.market.intervals import DAY_MS
 from services.paper_exchange.protocol.endpoint import Call, Endpoint, Symbol, answer_each, by_symbol
 from services.paper_exchange.protocol.endpoint import checked_symbol as checked
-from services.paper_exchange.protocol.errors import malformed, missing, missing_both
+from services.paper_exchange.protocol.errors import malformed, missing, missing_both, no_such_order
 from services.paper_exchange.protocol.late_reads import visible_order, visible_orders, visible_trades
 from services.paper_exchange.protocol.order_answers import acknowledged, listed, placed, queried, trade_row
 from services.paper_exchange.protocol.order_requests import amend_request, order_request, wants_result
 from services.paper_exchange.protocol.params import Params
 from services.paper_exchange.protocol.rates import OrderCost
 
+FORGET_DAYS, FORGET_UNFILLED_DAYS = 90, 3
 BATCH_MAX = 5
 BATCH_CANCEL_MAX = 10
 _ORDER_REQUIRED = ("symbol", "side", "type")
@@ -72,10 +76,28 @@ def cancel_order(call: Call) -> dict[str, Any]:
 
 
 def get_order(call: Call) -> dict[str, Any]:
-    """GET order."""
+    """GET order: from the engine, or from the store where the engine has let it go."""
     order_id, client_order_id = call.order_ids()
-    order = call.exchange.engine.order(call.symbol, order_id=order_id, client_order_id=client_order_id)
+    try:
+        order = call.exchange.engine.order(call.symbol, order_id=order_id, client_order_id=client_order_id)
+    except ExchangeError:
+        kept = call.exchange.store.order(call.symbol, order_id, client_order_id)
+        if kept is None:
+            raise
+        order = kept
+    if is_forgotten(order, call.exchange.now_ms()):
+        raise no_such_order()
     return queried(visible_order(call, order), call.rules())
+
+
+def is_forgotten(order: Order, now_ms: int) -> bool:
+    """Given an order and the time, return whether the exchange no longer answers for it.
+
+    That is after 90 days, and after 3 where it ended without a fill.
+    """
+    age_ms = now_ms - order.update_ms
+    unfilled = not order.is_open and not order.executed_qty
+    return age_ms > FORGET_DAYS * DAY_MS or (unfilled and age_ms > FORGET_UNFILLED_DAYS * DAY_MS)
 
 
 def get_open_order(call: Call) -> dict[str, Any]:
@@ -100,14 +122,16 @@ def all_orders(call: Call) -> list[dict[str, Any]]:
 
 
 def user_trades(call: Call) -> list[dict[str, Any]]:
-    """GET userTrades."""
-    trades = call.exchange.engine.trades(
-        call.symbol,
-        call.exchange.now_ms(),
-        call.window(500, 1000),
-        order_id=call.params.integer("orderId"),
-        from_id=call.params.integer("fromId"),
-    )
+    """GET userTrades: from an id on they come from the store where there is one, which forgets none."""
+    window, from_id = call.window(500, 1000), call.params.integer("fromId")
+    order_id = call.params.integer("orderId")
+    trades = None
+    if from_id is not None and (order_id, window.start_ms, window.end_ms) == (None, None, None):
+        trades = call.exchange.store.trades_from(call.symbol, from_id, window.limit or 500)
+    if trades is None:
+        trades = call.exchange.engine.trades(
+            call.symbol, call.exchange.now_ms(), window, order_id=order_id, from_id=from_id
+        )
     return [trade_row(trade, call.rules()) for trade in visible_trades(call, trades)]
 
 

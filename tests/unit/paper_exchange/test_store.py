@@ -68,6 +68,22 @@ def test_a_row_saved_again_replaces_itself(store: Store) -> None:
     assert len(store.load().orders) == 2
 
 
+def test_orders_and_trades_are_found_again_by_their_ids(store: Store) -> None:
+    engine = used_engine()
+    store.save(engine.drain_changes())
+    filled, resting = engine.snapshot().orders
+    trade = engine.snapshot().trades[0]
+    assert store.order("BTCUSDT", filled.order_id, None) == filled
+    assert store.order("BTCUSDT", None, "mine") == resting
+    assert store.order("ETHUSDT", filled.order_id, None) is None
+    assert store.order("ETHUSDT", None, "mine") is None
+    assert store.order("BTCUSDT", 1, None) is None
+    assert store.trades_from("BTCUSDT", trade.trade_id, 5) == [trade]
+    assert store.trades_from("BTCUSDT", trade.trade_id + 1, 5) == []
+    assert store.trades_from("ETHUSDT", 0, 5) == []
+    assert Store(None).trades_from("BTCUSDT", 0, 5) is None
+
+
 def test_facts_are_kept_by_name(store: Store) -> None:
     store.save_facts({"market": b"1", "listen_key": b"2"})
     store.save_facts({"market": b"3"})
