@@ -51,10 +51,12 @@ class Fact(Record):
 
 class Checkpoint(Record):
     """The fold of all facts up to a place, of those that had arrived by `seq`. `high_water` is the highest trade id in
-    it. Trades before `since_ms` belong to nobody here: the position they led to was adopted."""
+    it, `funded_ms` the time of the newest funding: both are read again and must not count twice. Trades before
+    `since_ms` belong to nobody here: the position they led to was adopted."""
 
     since_ms: Integer
     high_water: Integer
+    funded_ms: Integer
     upto_ms: Integer
     upto_trade_id: Integer
     upto_fact_id: Text
@@ -74,7 +76,7 @@ class Checkpoint(Record):
     def begin(cls, since_ms: int) -> "Checkpoint":
         """Return the checkpoint of a symbol that is seen for the first time."""
         return cls(
-            since_ms=since_ms, high_water=0, upto_ms=0, upto_trade_id=0, upto_fact_id="", seq=0,
+            since_ms=since_ms, high_water=0, funded_ms=0, upto_ms=0, upto_trade_id=0, upto_fact_id="", seq=0,
             position_amt=ZERO, avg_entry_price=ZERO, total_qty=ZERO, realized_pnl=ZERO, fees=ZERO, funding=ZERO,
             opened_ms=None, peak_price=None, last_order_id=None, last_plan_id="",
         )  # fmt: skip
@@ -112,7 +114,8 @@ class Book:
     def refold(self) -> None:
         """Fold all facts anew."""
         self.folded = fold(self.checkpoint, self.facts.values())
-        self.seq = max((fact.seq for fact in self.facts.values()), default=self.checkpoint.seq)
+        self.seq = max((fact.seq for fact in self.facts.values()), default=0)
+        self.seq = max(self.seq, self.checkpoint.seq)  # the newest arrival may be folded away already
         self._last = max((fact.place for fact in self.facts.values()), default=(0, 0, ""))
         self._booked: dict[int, Decimal] = {}
         for fact in self.facts.values():
@@ -123,10 +126,13 @@ class Book:
             self._booked[fact.order_id] = self._booked.get(fact.order_id, ZERO) + abs(fact.qty)
 
     def knows(self, fact_id: str, trade_id: int, time_ms: int) -> bool:
-        """Return whether a fact is counted already, one by one or in the checkpoint, or lies before our time."""
+        """Return whether a fact is counted already, one by one or in the checkpoint, or lies before our time.
+
+        Funding has no trade id; the payments of a symbol come hours apart, and are booked in the order of time.
+        """
         if fact_id in self.facts or time_ms < self.checkpoint.since_ms:
             return True
-        return 0 < trade_id <= self.checkpoint.high_water
+        return trade_id <= self.checkpoint.high_water if trade_id else time_ms <= self.checkpoint.funded_ms
 
     def with_fact(self, fact: Fact) -> Checkpoint:
         """Return the fold as it would be with one more fact; nothing is changed yet."""
@@ -203,7 +209,10 @@ def step(before: Checkpoint, fact: Fact) -> Checkpoint:
         common |= {"upto_ms": fact.time_ms, "upto_trade_id": fact.trade_id, "upto_fact_id": fact.fact_id}
     match fact.kind:
         case FactKind.FUNDING:
-            return before.model_copy(update={**common, "funding": before.funding + fact.funding})
+            funded_ms = max(before.funded_ms, fact.time_ms)
+            return before.model_copy(
+                update={**common, "funding": before.funding + fact.funding, "funded_ms": funded_ms}
+            )
         case FactKind.ADJUSTMENT:
             after = before.position_amt + fact.qty
             move = _opened(before, after, fact)

@@ -1,7 +1,7 @@
 """Watches the exchange: snapshots of every symbol in one account call, the portfolio, and the drifts."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from quantum_common.clock import Clock
@@ -69,8 +69,7 @@ class Watch:
             self.views[row.symbol] = row if known is None else newer(known, row)
             if row.symbol not in self.books.books:
                 await self.books.begin(row.symbol, since_ms)
-        snapshots = {row.symbol: snapshot_of(self.views[row.symbol], now_ms, self._source) for row in rows}
-        await self._write(snapshots, now_ms)
+        await self._write([row.symbol for row in rows], now_ms)
         await self._raise_peaks()
 
     async def fresh(self, symbol: str) -> None:
@@ -109,14 +108,16 @@ class Watch:
             self.wallet = await self.exchange.wallet_balance()
             self._wallet_read_ms = now_ms
 
-    async def _write(self, snapshots: Mapping[str, Snapshot], now_ms: int) -> None:
-        if self.wallet is None:
-            await self.store.write_snapshots(snapshots, None)
-            return
-        standing = [view for view in self.views.values() if view.position_amt]
-        stops = await self.store.stops([view.symbol for view in standing]) if standing else {}
-        portfolio = measure(self.wallet, standing, stops, self.peak_equity, self._limits, now_ms)
-        self.peak_equity = portfolio.peak_equity_usd
+    async def _write(self, symbols: Sequence[str], now_ms: int) -> None:
+        """Write snapshots and the portfolio. Taken after the last read, so that a change pushed meanwhile stays."""
+        names = [view.symbol for view in self.views.values() if view.position_amt]
+        stops = await self.store.stops(names) if names else {}
+        snapshots = {symbol: snapshot_of(self.views[symbol], now_ms, self._source) for symbol in symbols}
+        portfolio = None
+        if self.wallet is not None:
+            views = [view for view in self.views.values() if view.position_amt]
+            portfolio = measure(self.wallet, views, stops, self.peak_equity, self._limits, now_ms)
+            self.peak_equity = portfolio.peak_equity_usd
         await self.store.write_snapshots(snapshots, portfolio)
 
     async def _raise_peaks(self) -> None:
@@ -209,9 +210,15 @@ class Watch:
 
 
 def newer(known: PositionView, row: PositionView) -> PositionView:
-    """Given what is known and a row of an account call, return the row, but keep a change that is younger than it."""
+    """Given what is known and a row of an account call, return the row, but keep a change that is younger than it.
+
+    A push bears the time of the event, which is a little after that of the change which the row bears: where both say
+    the same quantity there is nothing to keep.
+    """
     if row.update_ms >= known.update_ms:
         return row
+    if row.position_amt == known.position_amt:
+        return replace(row, update_ms=known.update_ms)
     pnl = (row.mark_price - known.entry_price) * known.position_amt
     return PositionView(
         symbol=row.symbol,

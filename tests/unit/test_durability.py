@@ -23,8 +23,8 @@ async def durable(redis: Redis) -> AsyncIterator[Redis]:
     for name, wanted in WANTED.items():
         await redis.config_set(name, wanted)
     yield redis
-    for name, was in before.items():
-        await redis.config_set(name, was or "")
+    for setting, was in before.items():
+        await redis.config_set(setting or "", was or "")
 
 
 async def test_a_redis_that_is_set_right_is_taken_in_silence(durable: Redis) -> None:
