@@ -161,7 +161,7 @@ async def test_order_counters_are_shown(client: AsyncClient) -> None:
     headers = client.response.headers
     assert int(headers["X-MBX-ORDER-COUNT-10S"]) >= 1
     assert int(headers["X-MBX-ORDER-COUNT-1M"]) >= 1
-    fits(await client.futures_v1_get_rate_limit_order(), [market.ORDER_USAGE])
+    fits(await client.futures_v1_get_rate_limit_order(), [market.RATE_LIMIT])
 
 
 async def test_a_conditional_order_is_rerouted_and_lives_apart_from_ordinary_ones(client: AsyncClient) -> None:

@@ -207,7 +207,7 @@ def day_row(call: Call, symbol: str) -> dict[str, Any]:
         "volume": decimal_text(bar.volume, quantity),
         "quoteVolume": decimal_text(bar.quote_volume, price + quantity),
         "openTime": bar.open_ms,
-        "closeTime": bar.close_ms,
+        "closeTime": min(bar.close_ms, market.clock.market_ms),
         "firstId": quote.update_id - bar.trades,
         "lastId": quote.update_id,
         "count": bar.trades,

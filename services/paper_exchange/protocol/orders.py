@@ -197,9 +197,9 @@ def _item(call: Call, params: Params, required: tuple[str, ...]) -> Call:
     return Call(call.exchange, call.limiter, params, call.now_ms)
 
 
-def order_usage(call: Call) -> list[Any]:
+def order_limits(call: Call) -> list[Any]:
     """GET rateLimit/order."""
-    return call.limiter.order_usage(call.exchange.now_ms())
+    return call.limiter.published_orders()
 
 
 def force_orders(call: Call) -> list[Any]:
@@ -244,6 +244,6 @@ ENDPOINTS = (
     Endpoint("POST", "/fapi/v1/batchOrders", new_orders, 5, order_cost=_BATCH_COST, matching=True),
     Endpoint("PUT", "/fapi/v1/batchOrders", amend_orders, 5, order_cost=_BATCH_COST, matching=True),
     Endpoint("DELETE", "/fapi/v1/batchOrders", cancel_orders, symbol=Symbol.REQUIRED, matching=True),
-    Endpoint("GET", "/fapi/v1/rateLimit/order", order_usage),
+    Endpoint("GET", "/fapi/v1/rateLimit/order", order_limits),
     Endpoint("GET", "/fapi/v1/forceOrders", force_orders, by_symbol(20, 50), symbol=Symbol.OPTIONAL),
 )

@@ -93,7 +93,7 @@ class RateLimiter:
         }
 
     def order_usage(self, now_ms: int) -> list[dict[str, str | int]]:
-        """Return both order counters with their limits, as `rateLimit/order` and ws-fapi show them."""
+        """Return both order counters with their limits, as ws-fapi shows them."""
         self._orders_10s.roll(now_ms)
         self._orders_1m.roll(now_ms)
         return [
@@ -108,16 +108,22 @@ class RateLimiter:
 
     def published(self) -> list[dict[str, str | int]]:
         """Return the limits as `exchangeInfo` publishes them."""
-        rows = [
-            _usage("REQUEST_WEIGHT", "MINUTE", 1, self.limits.weight_1m, 0),
-            _usage("ORDERS", "MINUTE", 1, self.limits.orders_1m, 0),
-            _usage("ORDERS", "SECOND", 10, self.limits.orders_10s, 0),
+        return [_limit("REQUEST_WEIGHT", "MINUTE", 1, self.limits.weight_1m), *self.published_orders()[::-1]]
+
+    def published_orders(self) -> list[dict[str, str | int]]:
+        """Return the order limits as `rateLimit/order` publishes them."""
+        return [
+            _limit("ORDERS", "SECOND", 10, self.limits.orders_10s),
+            _limit("ORDERS", "MINUTE", 1, self.limits.orders_1m),
         ]
-        return [{name: value for name, value in row.items() if name != "count"} for row in rows]
 
 
 def _usage(kind: str, interval: str, number: int, limit: int, count: int) -> dict[str, str | int]:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit, "count": count}
+    return _limit(kind, interval, number, limit) | {"count": count}
+
+
+def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, str | int]:
+    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
 def too_many_requests(limit: int, retry_after_s: int) -> ApiError:

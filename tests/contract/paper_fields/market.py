@@ -99,4 +99,3 @@ DAY_TICKER = {
 }
 PUBLIC_TRADE = {"id": INT, "price": DEC, "qty": DEC, "quoteQty": DEC, "time": INT, "isBuyerMaker": BOOL}
 AGGREGATE_TRADE = {"a": INT, "p": DEC, "q": DEC, "f": INT, "l": INT, "T": INT, "m": BOOL}
-ORDER_USAGE = RATE_LIMIT | {"count": INT}
