@@ -77,6 +77,15 @@ class Runtime(Generic[S]):
         """Take step after step, each waiting for what comes next; a stop does not wait for it."""
         await self.until_stopped(self.every(0, step))
 
+    async def insist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take one step that must have been taken before anything else; while Redis is gone, try again."""
+        while not self.stop.is_set():
+            try:
+                return await step()
+            except UNREACHABLE as error:
+                self.log.warning("redis is gone; trying again", error=str(error))
+                await self.pause(500)
+
     async def until_stopped(self, loop: Coroutine[None, None, None]) -> None:
         """Run a coroutine that may wait for long, and cut it off at the stop. Raise what it raised."""
         running, stopping = asyncio.create_task(loop), asyncio.create_task(self.stop.wait())
@@ -92,7 +101,8 @@ class Runtime(Generic[S]):
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.stop.wait(), duration_ms / 1000)
+            async with asyncio.timeout(duration_ms / 1000):
+                await self.stop.wait()
 
     async def run(self, *loops: Coroutine[None, None, None], owns: Sequence[str] = ()) -> None:
         """Run the loops side by side until the daemon is to stop. The first that breaks ends all. `owns` are the

@@ -92,6 +92,7 @@ class Consumer:
         self._in_hand: set[tuple[str, str]] = set()
         self._room = asyncio.Event()
         self._room.set()
+        self._met = asyncio.Event()
         self._broken: BaseException | None = None
         self._server = ""
         self._claimed_ms = 0
@@ -108,11 +109,15 @@ class Consumer:
             except UNREACHABLE as error:
                 await self._redis_gone(error, failures)
                 failures += 1
+            except ExchangeUnavailable as error:
+                self.log.warning("cannot recover without the exchange; trying again", error=error.cause)
+                await self.clock.sleep_ms(error.retry_after_ms)
             except ResponseError as error:
                 if not str(error).startswith("NOGROUP"):
                     raise
                 self.log.error("redis forgot the consumer group: entries may be lost", group=self.group)
                 self._server = ""
+                self._met.clear()
             else:
                 failures = 0
         while self._workers and self._broken is None:
@@ -138,6 +143,7 @@ class Consumer:
         if not self.progress.redis_up:
             self.progress.redis_up = True
             self.log.info("redis is back", group=self.group)
+        self._met.set()
 
     async def _make_group(self, stream: str) -> None:
         try:
@@ -199,6 +205,7 @@ class Consumer:
         if self.progress.redis_up:
             self.log.warning("redis is gone; waiting for it", group=self.group, error=str(error))
         self.progress.redis_up = False
+        self._met.clear()
         await self.clock.sleep_ms(BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)])
 
     # --- handling ------------------------------------------------------------------------------------------------
@@ -243,6 +250,7 @@ class Consumer:
                 await self._handle_or_bury(message)
             except UNREACHABLE as error:
                 await self._redis_gone(error, attempt)
+                await self._met.wait()  # Redis may have come back without what this lane has read and written
                 attempt += 1
                 continue
             except ExchangeUnavailable as error:

@@ -16,6 +16,7 @@ class Claim(StrEnum):
     EXISTS = "exists"
     PERMIT_GONE = "permit_gone"
     STATE_CHANGED = "state_changed"
+    ANOTHER_SERVER = "another_server"
 
 
 class Store(Protocol):
@@ -25,8 +26,15 @@ class Store(Protocol):
         """Return everything that the decision needs, read in one go."""
         ...
 
+    async def meet(self) -> None:
+        """Learn which Redis this is; claims succeed on this one only, until the next meeting."""
+        ...
+
     async def claim(self, plan: Plan, seen: Seen, record: OrderRecord) -> Claim:
-        """Write the journal's record and consume both permits, if nothing has changed since `seen`."""
+        """Write the journal's record and consume both permits, if nothing has changed since `seen`.
+
+        Raise ConnectionError where Redis has become another server, which may have forgotten what was sent.
+        """
         ...
 
     async def finish(self, plan: Plan, result: Result, record: OrderRecord, message: Message, *, unsent: bool) -> bool:

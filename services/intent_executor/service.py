@@ -52,6 +52,7 @@ class Executor:
     async def recover(self) -> None:
         """Begin a quarantine: what an earlier life, or a Redis that forgot it, may have sent can still turn up until
         the fence has passed. Plans made from now on are not concerned."""
+        await self.store.meet()
         self.started_ms = self.clock.now_ms()
         self.quiet_until_ms = await self.exchange.server_time_ms() + self.settings.fence_ms
         self.waiting.clear()

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+
 from quantum_common.keys import GROUP_EXECUTOR, Keys
 from quantum_common.messages import Issuer, Permit, Plan, Result
 from quantum_common.redis_client import Redis
@@ -21,8 +23,13 @@ class RedisStore:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
         self._keys = keys
+        self._server_id = ""
         self._claim = Script(redis, "claim_order")
         self._finish = Script(redis, "finish_plan")
+
+    async def meet(self) -> None:
+        """Ask for the server's run id."""
+        self._server_id = str((await self._redis.info("server"))["run_id"])
 
     async def gather(self, plan: Plan) -> Seen:
         """Read the journal, both permits, the trading state and the leverage in one round trip."""
@@ -55,13 +62,17 @@ class RedisStore:
                 "governor_state": keys.governor_state,
             },
             {
+                "server_id": self._server_id,
                 "governor_text": seen.governor_text,
                 "p33_text": seen.p33_text,
                 "trading_state": seen.trading_state or "",
                 "record": record.to_fields(),
             },
         )
-        return Claim(str(answer))
+        claim = Claim(str(answer))
+        if claim is Claim.ANOTHER_SERVER:
+            raise RedisConnectionError("redis is another server since the last start")
+        return claim
 
     async def finish(self, plan: Plan, result: Result, record: OrderRecord, message: Message, *, unsent: bool) -> bool:
         """Run `finish_plan`."""

@@ -43,19 +43,25 @@ class Bookkeeper:
 
     async def recover(self) -> None:
         """Fold everything anew from the facts, and fill what a torn write left out of a ledger or the journal."""
-        self.verified.clear()  # a Redis that forgot facts must be told them again
-        self.books = {book.symbol: book for book in await self.store.books()}
-        for book in list(self.books.values()):
-            await self._mend(book)
+        books = {symbol: await self._mended(symbol) for symbol in await self.store.symbols()}
+        for symbol in self.books.keys() - books.keys():
+            books[symbol] = await self._begin_again(symbol)
+        self.books, self.verified = books, {}  # a Redis that forgot facts must be told them again
 
     async def begin(self, symbol: str, since_ms: int) -> Book:
         """Return a symbol's book; one that is seen for the first time begins flat at the exchange's time `since_ms`."""
         book = self.books.get(symbol)
         if book is None:
             await self.store.begin(symbol, Checkpoint.begin(since_ms), Ledger.flat())
-            book, _ = await self.store.book(symbol)
-            self.books[symbol] = book
+            book = self.books[symbol] = (await self.store.book(symbol)).book
         return book
+
+    async def _begin_again(self, symbol: str) -> Book:
+        """Redis forgot a symbol that we know: begin it where it began, so that the exchange's list fills it again."""
+        self.log.error("redis forgot a ledger; it is told again by the exchange", symbol=symbol)
+        since_ms = self.books[symbol].checkpoint.since_ms
+        await self.store.begin(symbol, Checkpoint.begin(since_ms), Ledger.flat())
+        return (await self.store.book(symbol)).book
 
     async def book_trade(self, trade: TradeView) -> bool:
         """Book one trade of the exchange. Return False where it is counted already."""
@@ -107,7 +113,11 @@ class Bookkeeper:
                     origin=fact.origin, position_amt=plain(ledger.position_amt), lag_ms=now_ms - fact.time_ms,
                 )  # fmt: skip
                 return True
-            self.books[symbol], _ = await self.store.book(symbol)
+            if booking is Booking.GONE:
+                self.books[symbol] = await self._begin_again(symbol)
+                self.verified.pop(symbol, None)
+                continue
+            self.books[symbol] = await self._mended(symbol)
             if booking is Booking.KNOWN:
                 return False
 
@@ -124,13 +134,14 @@ class Bookkeeper:
         book = self.books.get(symbol)
         if book is None:
             return 0  # nothing is known of it before its first snapshot, which adopts what is there
-        last = max(self.verified.get(symbol, 0), book.checkpoint.high_water)
+        verified = self.verified  # a recovery meanwhile makes a new one, and this reading then proves nothing
+        last = max(verified.get(symbol, 0), book.checkpoint.high_water)
         trades = await self.exchange.trades(symbol, last + 1 if last else None, FIRST_SYNC_MAX)
         missing = 0
         for trade in trades:
             missing += await self.book_trade(trade)
         if trades:
-            self.verified[symbol] = max(last, trades[-1].trade_id)
+            verified[symbol] = max(last, trades[-1].trade_id)
         await self._compact(self.books[symbol])
         return missing
 
@@ -155,23 +166,26 @@ class Bookkeeper:
         await self.store.compact(
             book.symbol, checkpoint, [fact_id for fact_id, fact in book.facts.items() if checkpoint.covers(fact)]
         )
-        self.books[book.symbol], _ = await self.store.book(book.symbol)
+        self.books[book.symbol] = (await self.store.book(book.symbol)).book
 
-    async def _mend(self, book: Book) -> None:
-        """Compare the ledger that stands with the fold of the facts; where they differ, the facts are right."""
-        _, standing = await self.store.book(book.symbol)
-        now_ms = self.clock.now_ms()
-        folded = book.ledger(book.folded, book.journal_id, standing.lag_ms if standing else None, now_ms)
-        if standing is not None and folded == standing.model_copy(
-            update={"updated_at": folded.updated_at, "updated_ms": folded.updated_ms}
-        ):
-            return
-        self.log.warning("a ledger was not the fold of its facts; written anew", symbol=book.symbol)
-        newest = max(book.facts.values(), key=lambda fact: fact.seq, default=None)
-        if newest is not None and not await self.store.journaled(book.symbol, newest.fact_id):
-            entry = journal_entry(book.symbol, newest, folded, "recovered", now_ms)
-            book.journal_id = await self.store.write_journal(entry)
-        await self.store.rewrite_ledger(book.symbol, folded.model_copy(update={"journal_id": book.journal_id}))
+    async def _mended(self, symbol: str) -> Book:
+        """Read a symbol's book, and make its ledger the fold of its facts where it is not: the facts are right.
+
+        Only the newest fact can lack its journal entry: a torn write is mended before the next one is booked.
+        """
+        while True:
+            shelf = await self.store.book(symbol)
+            book, standing, now_ms = shelf.book, shelf.ledger, self.clock.now_ms()
+            lag_ms = standing.lag_ms if standing else None
+            folded = book.ledger(book.folded, book.journal_id, lag_ms, standing.updated_ms if standing else now_ms)
+            if shelf.whole and folded == standing:
+                return book
+            self.log.warning("a ledger was not the fold of its facts; written anew", symbol=symbol)
+            newest = max(book.facts.values(), key=lambda fact: fact.seq, default=None)
+            told = await self.store.journaled(symbol, newest.fact_id) if newest else book.journal_id
+            entry = journal_entry(symbol, newest, folded, "recovered", now_ms) if newest and not told else None
+            if await self.store.mend_ledger(shelf, folded, told, entry):
+                return (await self.store.book(symbol)).book
 
 
 def journal_entry(symbol: str, fact: Fact, ledger: Ledger, cause: str, now_ms: int) -> JournalEntry:

@@ -1,6 +1,7 @@
 """What P3.3 awaits: its store and, from the common port, the exchange and the clock."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -18,6 +19,19 @@ class Booking(StrEnum):
     BOOKED = "booked"
     KNOWN = "known"
     CONFLICT = "conflict"
+    TORN = "torn"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A symbol's book as it was read, with the number of facts stored. `whole` is false where a torn write left a fact
+    that was not booked whole."""
+
+    book: Book
+    ledger: Ledger | None
+    stored: int
+    whole: bool
 
 
 class Store(Protocol):
@@ -42,12 +56,12 @@ class Store(Protocol):
         """Acknowledge an entry that asks for nothing."""
         ...
 
-    async def books(self) -> Sequence[Book]:
-        """Return the facts of every symbol that has any, folded anew, with the ledger that stands beside them."""
+    async def symbols(self) -> Sequence[str]:
+        """Return the symbols that have facts."""
         ...
 
-    async def book(self, symbol: str) -> tuple[Book, Ledger | None]:
-        """Return one symbol's facts and the ledger that stands beside them."""
+    async def book(self, symbol: str) -> Shelf:
+        """Return one symbol's facts, the ledger that stands beside them, and whether both were written whole."""
         ...
 
     async def begin(self, symbol: str, checkpoint: Checkpoint, ledger: Ledger) -> None:
@@ -63,16 +77,15 @@ class Store(Protocol):
         """
         ...
 
-    async def rewrite_ledger(self, symbol: str, ledger: Ledger) -> None:
-        """Write a ledger that was folded anew over one that a torn write left behind."""
+    async def mend_ledger(self, shelf: Shelf, ledger: Ledger, journal_id: str, entry: JournalEntry | None) -> bool:
+        """Write a ledger that was folded anew, with the journal entry that is missing, and count its facts as booked.
+
+        Return False, with nothing written, where the book has moved since the shelf was read.
+        """
         ...
 
-    async def journaled(self, symbol: str, fact_id: str) -> bool:
-        """Return whether the newest part of the journal tells of a fact."""
-        ...
-
-    async def write_journal(self, entry: JournalEntry) -> str:
-        """Write a journal entry that a torn write left out, and return its id."""
+    async def journaled(self, symbol: str, fact_id: str) -> str:
+        """Return the id of the entry by which the newest part of the journal tells of a fact, or an empty string."""
         ...
 
     async def compact(self, symbol: str, checkpoint: Checkpoint, folded: Iterable[str]) -> None:

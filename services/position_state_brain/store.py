@@ -13,10 +13,11 @@ from quantum_common.state import Hold, Ledger, Portfolio, Snapshot
 from quantum_common.stream import Message
 from services.position_state_brain.decide import PositionView
 from services.position_state_brain.fold import Book, Checkpoint, Fact, Peak
-from services.position_state_brain.ports import Booking
+from services.position_state_brain.ports import Booking, Shelf
 
 CHECKPOINT = "checkpoint"
 PEAK = "peak"
+BOOKED = "booked"
 JOURNAL_LOOK_BACK = 1_000
 SCAN_COUNT = 500
 
@@ -30,6 +31,7 @@ class RedisStore:
         self._permit = Script(redis, "p33_permit")
         self._book_fact = Script(redis, "book_fact")
         self._begin = Script(redis, "begin_ledger")
+        self._mend = Script(redis, "mend_ledger")
         self._compact = Script(redis, "compact_fills")
         self._raise_peak = Script(redis, "raise_peak")
         self._set_hold = Script(redis, "set_hold")
@@ -92,26 +94,26 @@ class RedisStore:
 
     # --- facts and ledgers ---------------------------------------------------------------------------------------
 
-    async def books(self) -> Sequence[Book]:
-        """Scan for the symbols that have facts, and read each."""
+    async def symbols(self) -> Sequence[str]:
+        """Scan for the symbols that have facts."""
         prefix = self._keys.fills("")
-        symbols = [key.removeprefix(prefix) async for key in self._redis.scan_iter(prefix + "*", count=SCAN_COUNT)]
-        return [(await self.book(symbol))[0] for symbol in sorted(symbols)]
+        return sorted([key.removeprefix(prefix) async for key in self._redis.scan_iter(prefix + "*", count=SCAN_COUNT)])
 
-    async def book(self, symbol: str) -> tuple[Book, Ledger | None]:
+    async def book(self, symbol: str) -> Shelf:
         """Read a symbol's facts and its ledger in one round trip."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._keys.fills(symbol))
             pipe.hgetall(self._keys.ledger(symbol))
             fields, ledger_fields = await pipe.execute()
-        peak = fields.pop(PEAK, None)
+        peak, booked = fields.pop(PEAK, None), int(fields.pop(BOOKED, 0))
         checkpoint = Checkpoint.from_json(fields.pop(CHECKPOINT))
         facts = {fact_id: Fact.from_json(text) for fact_id, text in fields.items()}
+        stored = len(facts)
         facts = {fact_id: fact for fact_id, fact in facts.items() if not checkpoint.covers(fact)}
         ledger = Ledger.from_fields(ledger_fields) if ledger_fields else None
         book = Book(symbol, checkpoint, facts, Peak.from_json(peak) if peak else None)
         book.journal_id = ledger.journal_id if ledger else ""
-        return book, ledger
+        return Shelf(book, ledger, stored, whole=stored == booked)
 
     async def begin(self, symbol: str, checkpoint: Checkpoint, ledger: Ledger) -> None:
         """Run `begin_ledger`."""
@@ -142,20 +144,28 @@ class RedisStore:
         )
         return Booking(answer[0]), str(answer[1])
 
-    async def rewrite_ledger(self, symbol: str, ledger: Ledger) -> None:
-        """Write a ledger whole."""
-        fields: dict[Any, Any] = ledger.to_fields()
-        await self._redis.hset(self._keys.ledger(symbol), mapping=fields)
+    async def mend_ledger(self, shelf: Shelf, ledger: Ledger, journal_id: str, entry: JournalEntry | None) -> bool:
+        """Run `mend_ledger`."""
+        fields = ledger.to_fields()
+        del fields["journal_id"]  # the script knows it last
+        symbol = shelf.book.symbol
+        answer = await self._mend(
+            {"fills": self._keys.fills(symbol), "ledger": self._keys.ledger(symbol), "journal": self._keys.journal},
+            {
+                "facts_read": shelf.stored,
+                "expected": shelf.book.journal_id,
+                "journal_id": journal_id,
+                "entry": entry.to_fields() if entry else {},
+                "ledger_fields": fields,
+            },
+        )
+        return answer == 1
 
-    async def journaled(self, symbol: str, fact_id: str) -> bool:
+    async def journaled(self, symbol: str, fact_id: str) -> str:
         """Look through the newest entries of the journal."""
         entries: Any = await self._redis.xrevrange(self._keys.journal, count=JOURNAL_LOOK_BACK)
-        return any(fields["symbol"] == symbol and fields["trade_id"] == fact_id for _, fields in entries)
-
-    async def write_journal(self, entry: JournalEntry) -> str:
-        """Add one entry."""
-        fields: dict[Any, Any] = entry.to_fields()
-        return str(await self._redis.xadd(self._keys.journal, fields))
+        told = (entry for entry, fields in entries if fields["symbol"] == symbol and fields["trade_id"] == fact_id)
+        return str(next(told, ""))
 
     async def compact(self, symbol: str, checkpoint: Checkpoint, folded: Iterable[str]) -> None:
         """Run `compact_fills`."""

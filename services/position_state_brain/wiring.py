@@ -18,7 +18,9 @@ async def start(runtime: Runtime[P33Settings]) -> None:
         brain = PositionStateBrain(
             RedisStore(runtime.redis, keys), exchange.account, runtime.clock, runtime.log, settings
         )
-        await brain.recover()  # before anything else; the consumer does it again where Redis comes back as another
+        await runtime.insist(
+            brain.recover
+        )  # before anything else; the consumer does it again where Redis comes back as another
         await runtime.run(
             runtime.consumer(
                 GROUP_P33, {keys.plans: brain.handle_plan, keys.results: brain.handle_result}, recover=brain.recover

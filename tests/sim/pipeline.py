@@ -1,0 +1,223 @@
+"""The services' own code, wired to the simulated ports: bridge, governor, P3.3, executor, and somebody who wishes."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, cast
+
+from quantum_common import ids
+from quantum_common.exchange.port import ExchangeUnavailable
+from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, Keys
+from quantum_common.log import Log
+from quantum_common.messages import Action, Intent, Side
+from quantum_common.redis_client import UNREACHABLE, Redis
+from quantum_common.state import TradingState
+from quantum_common.stream import symbol_lane
+from services.governor import service as governor_service
+from services.governor.service import Governor
+from services.governor.settings import GovernorSettings
+from services.governor.store import RedisState as GovernorState
+from services.intent_bridge import service as bridge_service
+from services.intent_bridge.service import Bridge
+from services.intent_bridge.settings import BridgeSettings
+from services.intent_bridge.store import RedisState as BridgeState
+from services.intent_executor.service import Executor
+from services.intent_executor.settings import ExecutorSettings
+from services.intent_executor.store import RedisStore as ExecutorStore
+from services.position_state_brain.service import PositionStateBrain
+from services.position_state_brain.settings import P33Settings
+from services.position_state_brain.store import RedisStore as P33Store
+from tests.sim.client import RedisState, SimRedis
+from tests.sim.consumer import SimConsumer
+from tests.sim.exchange import GATEWAY_MS, PRICES, READ_LAG_MS, Exchange, SimPort
+from tests.sim.world import Process, SimClock, World
+
+SYMBOLS = tuple(PRICES)
+KEYS = Keys()
+RECV_WINDOW_MS = 2000
+COMMON: dict[str, Any] = {"quantum_recv_window_ms": RECV_WINDOW_MS}
+EXECUTOR = ExecutorSettings(
+    **COMMON, intent_executor_allowlist=SYMBOLS, intent_executor_gateway_ms=GATEWAY_MS,
+    intent_executor_read_lag_ms=READ_LAG_MS, intent_executor_permit_wait_ms=4000,
+)  # fmt: skip
+P33 = P33Settings(
+    **COMMON, p33_allowlist=SYMBOLS, p33_snapshot_every_ms=1000, p33_trades_every_ms=5000, p33_quiet_ms=1000,
+    p33_facts_kept=12,
+)  # fmt: skip
+BRIDGE = BridgeSettings(
+    **COMMON, intent_bridge_allowlist=SYMBOLS, intent_bridge_require_edge=False, intent_bridge_adds_max=100,
+    intent_bridge_confidence_min=Decimal(0), intent_bridge_added_position_usdt_max=Decimal(1_000_000),
+    intent_bridge_gross_exposure_usdt_max=Decimal(1_000_000),
+)  # fmt: skip
+GOVERNOR = GovernorSettings(
+    **COMMON, gov_require_kill_inputs=False, gov_symbol_entries_per_5min_max=1000, gov_entries_per_5min_max=1000,
+    gov_daily_notional_usdt_max=Decimal(10_000_000), gov_symbol_entries_per_hour_max=1000,
+    gov_entries_per_hour_max=1000,
+)  # fmt: skip
+
+
+class Quiet:
+    """A log for the simulation: into the trace where one is kept, else nowhere."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+        if world.lines is None:
+            self.debug = self.info = self.warning = self.error = self._nothing  # type: ignore[method-assign]
+
+    def _nothing(self, event: str, **fields: object) -> None:
+        pass
+
+    def _say(self, event: str, **fields: object) -> None:
+        self._world.say(f"[{self._name}]", event, fields)
+
+    debug = info = warning = error = _say
+
+
+@dataclass
+class Pipeline:
+    """One world's exchange, Redis, wishes and daemons. `make_executor` and `make_brain` are what mutants replace."""
+
+    world: World
+    wishes: int
+    make_executor: type[Executor] = Executor
+    make_brain: type[PositionStateBrain] = PositionStateBrain
+    make_executor_store: type[ExecutorStore] = ExecutorStore
+    make_p33_store: type[P33Store] = P33Store
+    wished: dict[str, Intent] = field(default_factory=dict)
+    consumers: list[SimConsumer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.redis = RedisState(self.world)
+        self.exchange = Exchange(self.world)
+        mains: dict[str, Callable[[Process], Coroutine[Any, Any, None]]] = {
+            "position-state-brain": self.p33,
+            "governor": self.governor,
+            "intent-executor": self.executor,
+            "intent-bridge": self.bridge,
+            "ai-engine": self.wisher,
+        }
+        for name, main in mains.items():
+            process = Process(name, main)
+            process.skew_ms = self.world.rng.choice((0, 0, 0, -300, 300))
+            self.world.add(process)
+
+    def _client(self) -> Redis:
+        return cast("Redis", SimRedis(self.redis))
+
+    def _log(self, process: Process) -> Log:
+        return cast("Log", Quiet(self.world, process.name))
+
+    async def _every(self, process: Process, period_ms: int, step: Callable[[], Awaitable[None]]) -> None:
+        clock = SimClock(self.world, process)
+        while True:
+            try:
+                await step()
+            except UNREACHABLE:
+                await clock.sleep_ms(max(period_ms, 500))
+            else:
+                await clock.sleep_ms(period_ms)
+
+    async def _insist(self, process: Process, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await step()
+            except UNREACHABLE:
+                await SimClock(self.world, process).sleep_ms(500)
+
+    # --- daemons -----------------------------------------------------------------------------------------------------
+
+    async def p33(self, process: Process) -> None:
+        """Run P3.3 as its wiring does."""
+        port = SimPort(self.exchange, process)
+        brain = self.make_brain(
+            self.make_p33_store(self._client(), KEYS), port, SimClock(self.world, process), self._log(process), P33
+        )
+        await self._insist(process, brain.recover)
+        handlers = {KEYS.plans: brain.handle_plan, KEYS.results: brain.handle_result}
+        consumer = SimConsumer(self.world, self.redis, process, GROUP_P33, handlers, symbol_lane, brain.recover)
+        self.consumers.append(consumer)
+        self.world.spawn(process, "listen", self._every(process, 0, brain.listen))
+        self.world.spawn(process, "snapshot", self._every(process, P33.p33_snapshot_every_ms, brain.snapshot))
+        self.world.spawn(process, "sync", self._every(process, 200, brain.sync))
+        await consumer.run()
+
+    async def governor(self, process: Process) -> None:
+        """Run the governor as its wiring does."""
+        log = self._log(process)
+        state = GovernorState(self._client(), KEYS, log)
+        governor = Governor(state, SimClock(self.world, process), GOVERNOR.limits, TradingState.ACTIVE, log)
+        handlers = {KEYS.plans: governor.handle_plan, KEYS.results: governor.handle_result}
+        consumer = SimConsumer(
+            self.world, self.redis, process, GROUP_GOVERNOR, handlers, governor_service.lane, governor.recover
+        )
+        self.consumers.append(consumer)
+        await consumer.run()
+
+    async def executor(self, process: Process) -> None:
+        """Run the executor as its wiring does."""
+        port = SimPort(self.exchange, process)
+        store = self.make_executor_store(self._client(), KEYS)
+        executor = self.make_executor(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
+        handlers = {KEYS.plans: executor.handle_plan, KEYS.permits: executor.handle_permit}
+        consumer = SimConsumer(self.world, self.redis, process, GROUP_EXECUTOR, handlers, symbol_lane, executor.recover)
+        self.consumers.append(consumer)
+        self.world.spawn(process, "sweep", self._every(process, 100, executor.sweep))
+        await consumer.run()
+
+    async def bridge(self, process: Process) -> None:
+        """Run the bridge as its wiring does."""
+        log = self._log(process)
+        bridge = Bridge(
+            BridgeState(self._client(), KEYS, log), SimPort(self.exchange, process), SimClock(self.world, process),
+            BRIDGE.limits, KEYS.prefix, log,
+        )  # fmt: skip
+        await bridge.refresh_rules()
+        handlers = {KEYS.intents: bridge.handle}
+        consumer = SimConsumer(self.world, self.redis, process, GROUP_BRIDGE, handlers, bridge_service.lane)
+        self.consumers.append(consumer)
+        await consumer.run()
+
+    async def wisher(self, process: Process) -> None:
+        """Wish for things, some of them twice; know positions as the engine does, from the ledger, a little late."""
+        clock, client = SimClock(self.world, process), self._client()
+        rng = self.world.rng
+        await clock.sleep_ms(rng.randint(1000, 2500))
+        while len(self.wished) < self.wishes:
+            symbol = rng.choice(SYMBOLS)
+            try:
+                ledger = await client.hgetall(KEYS.ledger(symbol))
+                amount = Decimal(str(ledger.get("position_amt") or "0"))
+                wish = self._wish(symbol, amount, clock.now_ms())
+                self.wished[ids.plan_id(wish.intent_id, KEYS.prefix)] = wish
+                for _ in range(1 if rng.random() < 0.85 else 2):
+                    fields: dict[Any, Any] = wish.to_fields()
+                    await client.xadd(KEYS.intents, fields)
+            except (*UNREACHABLE, ExchangeUnavailable):
+                pass
+            await clock.sleep_ms(rng.choice((0, 50, 300, 1500, 4000)))
+        while True:
+            await clock.sleep_ms(60_000)
+
+    def _wish(self, symbol: str, amount: Decimal, now_ms: int) -> Intent:
+        """Given a position, wish for something that fits it, mostly."""
+        rng, price = self.world.rng, self.exchange.prices[symbol]
+        closing = amount != 0 and rng.random() < 0.6
+        if closing:
+            action = rng.choice((Action.CLOSE_50, Action.CLOSE_FULL, Action.CLOSE_FULL, Action.UPDATE_SL))
+            side = Side.SELL if amount > 0 else Side.BUY
+        else:
+            action, side = Action.OPEN, rng.choice(list(Side)) if amount == 0 else Side.BUY if amount > 0 else Side.SELL
+        away = Decimal(rng.choice((20, 300))) / 10_000
+        stop = None
+        if action is Action.UPDATE_SL or (action is Action.OPEN and rng.random() < 0.4):
+            below = (action is Action.OPEN) == (side is Side.BUY)
+            stop = (price * (1 - away if below else 1 + away)).quantize(Decimal("0.1"))
+        number = len(self.wished)
+        return Intent(
+            intent_id=ids.intent_id(symbol, action, number + 1, "sim"), symbol=symbol, side=side, action=action,
+            eval_type=action.eval_type, confidence=Decimal("0.6"), expected_edge_bps=Decimal(30),
+            position_size_usd=Decimal(rng.choice((200, 1000, 5000))) if action is Action.OPEN else None,
+            fraction=None, leverage=rng.choice((None, 3, 5)) if action is Action.OPEN else None, entry_price=None,
+            stop_loss=stop, take_profit=None, atr_value=None, regime="", model="sim", model_version="sim",
+            bar_close_ms=number + 1, reason="", source="ai-engine", ts_ms=now_ms,
+        )  # fmt: skip
