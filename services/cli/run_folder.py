@@ -122,10 +122,12 @@ def open_folder(folder: Path | None) -> RunFolder:
 def running() -> list[RunNote]:
     """Return the notes of this user's live runs, the newest first."""
     notes = []
-    for pointer in _pointers().iterdir():
+    for pointer in list(_pointers().iterdir()):
         note = live_note(pointer)
         if note is not None:
             notes.append(note)
+        else:
+            pointer.unlink(missing_ok=True)  # of a run that was killed
     return sorted(notes, key=lambda note: note.started_ms, reverse=True)
 
 

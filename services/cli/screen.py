@@ -1,9 +1,12 @@
 """Where `quantum up` shows itself: a live table on a terminal, lines elsewhere, standard error where JSON is wanted."""
 
+import contextlib
+import os
+import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rich.console import Console
@@ -42,8 +45,9 @@ class JsonScreen:
 
     def say(self, text: str) -> None:
         """Write the line to standard error."""
-        sys.stderr.write(f"quantum up: {text}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # nobody reads it; the object on standard output is what counts
+            sys.stderr.write(f"quantum up: {text}\n")
+            sys.stderr.flush()
 
     def describe(self, title: Callable[[], str], address: str) -> None:
         """Say nothing of it."""
@@ -65,8 +69,9 @@ class LineScreen:
 
     def say(self, text: str) -> None:
         """Write the line."""
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        with _reader_wanted():
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
 
     def describe(self, title: Callable[[], str], address: str) -> None:
         """Write both, once."""
@@ -95,7 +100,8 @@ class LiveScreen:
     def say(self, text: str) -> None:
         """Show the line: in the table's footer while it stands, else as a line."""
         if self._live is None:
-            self._console.print(Text(text))
+            with _reader_wanted():
+                self._console.print(Text(text))
         else:
             self._notes.append(f"{time.strftime('%H:%M:%S')} {text}")
 
@@ -105,21 +111,32 @@ class LiveScreen:
 
     def show(self, board: Board) -> None:
         """Draw the table."""
-        if self._live is None:
-            self._live = Live(console=self._console, screen=True, auto_refresh=False, transient=True)
-            self._live.start()
-        size = self._console.size
-        note = self._notes[-1] if self._notes else ""
-        picture = render(board, self._title(), self._address, note, (size.width, size.height))
-        self._live.update(picture, refresh=True)
+        with _reader_wanted():
+            if self._live is None:
+                self._live = Live(console=self._console, screen=True, auto_refresh=False, transient=True)
+                self._live.start()
+            size = self._console.size
+            note = self._notes[-1] if self._notes else ""
+            picture = render(board, self._title(), self._address, note, (size.width, size.height))
+            self._live.update(picture, refresh=True)
 
     def close(self) -> None:
         """Leave the table and print what was said meanwhile."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-            for note in self._notes:
-                self._console.print(Text(note))
+        live, self._live = self._live, None
+        if live is not None:
+            with contextlib.suppress(OSError):
+                live.stop()
+                for note in self._notes:
+                    self._console.print(Text(note))
+
+
+@contextlib.contextmanager
+def _reader_wanted() -> Iterator[None]:
+    """Where nobody reads any more (a closed terminal, a pipe into `head`), stop as for a terminal that hung up."""
+    try:
+        yield
+    except OSError:
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def screen_for(*, as_json: bool) -> Screen:

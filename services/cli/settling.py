@@ -17,6 +17,7 @@ from services.cli.redis_link import GONE
 QUIET_FOR_S = 1.0
 COMPARE_WITHIN_S = 15.0
 PAUSE_S = 0.1
+COMPARE_EVERY_S = 1.0  # each comparison costs the account some of its request weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,12 @@ class Settling:
             try:
                 facts = collector.collect()
             except (*GONE, ExchangeAway) as error:
-                if self._out_of_time(compare_until_s):
+                if self._out_of_time(compare_until_s, COMPARE_EVERY_S):
                     raise NotComparable(str(error)) from None
                 continue
             verdicts = evaluate(facts, settled=settled)
             healing = any(verdict.findings for verdict in verdicts.values())
-            if not healing or self._out_of_time(compare_until_s):
+            if not healing or self._out_of_time(compare_until_s, COMPARE_EVERY_S):
                 return Settled(facts, verdicts, settled)
 
     def _quiet(self, deadline_s: float) -> bool:
@@ -79,10 +80,10 @@ class Settling:
             if self._out_of_time(deadline_s):
                 return False
 
-    def _out_of_time(self, deadline_s: float) -> bool:
-        """Tend the processes and pause; return whether the time is over."""
-        if self.urgent() or time.monotonic() >= deadline_s:
-            return True
-        self.tend()
-        time.sleep(PAUSE_S)
-        return False
+    def _out_of_time(self, deadline_s: float, pause_s: float = PAUSE_S) -> bool:
+        """Tend the processes for a pause; return whether the time is over."""
+        until_s = min(time.monotonic() + pause_s, deadline_s)
+        while not self.urgent() and time.monotonic() < until_s:
+            self.tend()
+            time.sleep(PAUSE_S)
+        return self.urgent() or time.monotonic() >= deadline_s
