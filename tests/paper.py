@@ -53,14 +53,18 @@ class PaperProcess:
         return f"ws://127.0.0.1:{self.port}"
 
     def stop(self) -> int:
-        """Ask it to stop, wait, and return its exit status."""
+        """Ask it to stop, wait, and return its exit status. Raise AssertionError where it has printed a traceback."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_WITHIN_S)
+            status = self.process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+        printed = self.log.read_text()
+        if "Traceback" in printed:
+            raise AssertionError(printed)
+        return status
 
     def kill(self) -> None:
         """End it as kill -9 does."""

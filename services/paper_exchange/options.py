@@ -118,7 +118,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add(
         "--retain",
         type=_whole(0, 10**9),
-        default=20_000,
+        default=10_000,
         help="finished orders and trades kept in memory, 2 KB each; older ones come from --state",
     )
     add("--fault-seed", type=_whole(0, 2**63), default=1, help="seed of the fault menu's chance")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from services.paper_exchange.options import EXIT_CONFIG
@@ -248,6 +249,19 @@ def test_a_stop_by_signal_ends_with_zero_and_one_ready_line(tmp_path: Path) -> N
         assert paper.process.wait(10) == 0
         assert paper.log.read_text().count("\n") == 1
         assert "ready on http://127.0.0.1:" in paper.log.read_text()
+
+
+async def test_a_stop_says_goodbye_to_open_websockets(tmp_path: Path) -> None:
+    paper = start_paper(tmp_path, "--symbols", "1")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{paper.ws_url}/ws/btcusdt@bookTicker") as socket,
+    ):
+        paper.process.send_signal(signal.SIGTERM)
+        kinds = [message.type async for message in socket]
+        assert set(kinds) <= {aiohttp.WSMsgType.TEXT}
+        assert socket.close_code == 1001
+    assert paper.stop() == 0
 
 
 def test_keys_may_come_from_a_file(tmp_path: Path) -> None:
