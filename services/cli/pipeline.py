@@ -211,7 +211,7 @@ class Pipeline:
                 "INTENT_BRIDGE_ALLOWLIST": listed,
                 **({"INTENT_BRIDGE_REQUIRE_EDGE": "false", "INTENT_BRIDGE_CONFIDENCE_MIN": "0"} if explores else {}),
             },
-            "governor": _rates_at(self.options.speed),
+            "governor": rates_at(self.options.speed),
             "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed},
             "position-state-brain": {"P33_ALLOWLIST": listed},
         }
@@ -234,7 +234,7 @@ class Pipeline:
         return start
 
 
-def _rates_at(speed: int) -> dict[str, str]:
+def rates_at(speed: int) -> dict[str, str]:
     """Given the speed of the market, return the governor's rates so that an hour of market has an hour's entries."""
     if speed == 1:
         return {}

@@ -1,9 +1,11 @@
 """The wish to stop, as the signals of a terminal and of a supervisor tell it."""
 
+import os
 import signal
 import sys
 import time
 from types import FrameType
+from typing import TextIO
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ONE_WISH_S = 0.5  # a terminal, make and a process group may each pass the same wish on
@@ -14,6 +16,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.count = 0
+        self.silence: TextIO | None = None
         self._taken_s = float("-inf")
 
     def install(self) -> None:
@@ -34,5 +37,6 @@ class StopSignals:
         if now_s - self._taken_s >= ONE_WISH_S:
             self.count += 1
             self._taken_s = now_s
-        if number == signal.SIGHUP:  # the terminal is gone: nobody reads what we would say
-            sys.stdout = sys.stderr = open("/dev/null", "w")  # noqa: PTH123, SIM115 - for the rest of our life
+        if number == signal.SIGHUP and self.silence is None:  # the terminal is gone: nobody reads what we would say
+            self.silence = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of our life
+            sys.stdout = sys.stderr = self.silence
