@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=int, default=0, help="for how long, each (default: by benchmark)")
     add("--minutes", type=int, default=0, help="the same in minutes")
     add("--rate", type=float, default=0, help="wishes a second (default: 20, sustained: 300)")
-    add("--symbols", type=int, default=0, help="how many symbols (sustained: 120, snapshot: 12 and 500)")
+    add("--symbols", type=int, default=0, help="how many symbols (sustained: 240, snapshot: 12 and 500)")
     add("--fsync", action="append", choices=FSYNCS, help="when Redis syncs (default: both, sustained: everysec)")
     return parser
 

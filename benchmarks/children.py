@@ -17,7 +17,7 @@ POLL_S = 0.02
 
 
 class BenchmarkFailed(Exception):
-    """A benchmark cannot go on; the text says what happened, and in whose log there is more."""
+    """A benchmark cannot go on; the text says what happened, and what the processes complained of last."""
 
 
 @dataclass
@@ -89,8 +89,13 @@ class Children:
         while not ready():
             self.require_alive()
             if time.monotonic() > deadline_s:
-                raise BenchmarkFailed(f"{what}: not within {within_s:g} s; logs in {self.folder}")
+                raise BenchmarkFailed(f"{what}: not within {within_s:g} s{self._last_words()}")
             time.sleep(poll_s)
+
+    def _last_words(self) -> str:
+        """Return what each child complained of last; the logs go with the folder."""
+        words = {child.name: last_words(child.log) for child in self.found.values()}
+        return "".join(f"; {name}: {text}" for name, text in words.items() if text)
 
     def cpu_s(self, names: Iterable[str]) -> float:
         """Given the names of children, return the processor time that they have used so far, in seconds."""

@@ -17,7 +17,7 @@ from benchmarks.wishes import Wishes
 from services.cli.embedded_redis import Fsync
 
 RATE = 300.0
-SYMBOLS = 120
+SYMBOLS = 240  # each is asked again after 0.8 s at full rate
 DRAIN_WITHIN_S = 90.0
 RSS_MIB_MAX = 120
 AUDIT = "audit"
