@@ -100,6 +100,10 @@ class Store(Protocol):
         """Write what the exchange says."""
         ...
 
+    async def sources(self) -> set[str]:
+        """Return from which exchanges the snapshots that stand were taken."""
+        ...
+
     async def portfolio(self) -> Portfolio | None:
         """Return the portfolio as it was last written."""
         ...

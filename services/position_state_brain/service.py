@@ -54,8 +54,8 @@ class PositionStateBrain:
 
     async def recover(self) -> None:
         """Fold the ledgers anew; then everything is read from the exchange again, before the first permit."""
-        await self.books.recover()
         await self.watch.recover()
+        await self.books.recover()
         self._read_again(self.books.books)
 
     # --- plans and results -----------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 from quantum_common.keys import GROUP_P33, PERMIT_TTL_MS, Keys
 from quantum_common.messages import EvalType, JournalEntry, Permit, Plan, ReconcileEvent, Result
 from quantum_common.money import parse_decimal, plain
 from quantum_common.redis_client import Redis
-from quantum_common.scripts import Script
+from quantum_common.scripts import Fence, Script
 from quantum_common.state import Hold, Ledger, Portfolio, Snapshot
 from quantum_common.stream import Message
 from services.position_state_brain.decide import PositionView
@@ -25,16 +27,18 @@ SCAN_COUNT = 500
 class RedisStore:
     """Implements `Store`."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, fence: Fence | None = None) -> None:
         self._redis = redis
         self._keys = keys
-        self._permit = Script(redis, "p33_permit")
-        self._book_fact = Script(redis, "book_fact")
-        self._begin = Script(redis, "begin_ledger")
-        self._mend = Script(redis, "mend_ledger")
-        self._compact = Script(redis, "compact_fills")
-        self._raise_peak = Script(redis, "raise_peak")
-        self._set_hold = Script(redis, "set_hold")
+        self._permit = Script(redis, "p33_permit", fence)
+        self._settle = Script(redis, "settle_result", fence)
+        self._write_snapshots = Script(redis, "write_snapshots", fence)
+        self._book_fact = Script(redis, "book_fact", fence)
+        self._begin = Script(redis, "begin_ledger", fence)
+        self._mend = Script(redis, "mend_ledger", fence)
+        self._compact = Script(redis, "compact_fills", fence)
+        self._raise_peak = Script(redis, "raise_peak", fence)
+        self._set_hold = Script(redis, "set_hold", fence)
 
     # --- permits -----------------------------------------------------------------------------------------------
 
@@ -77,11 +81,11 @@ class RedisStore:
         return answer != "in_flight"
 
     async def settle(self, result: Result, message: Message) -> None:
-        """Forget the plan, then acknowledge: torn between the two, the result comes again and finds it forgotten."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hdel(self._keys.in_flight(result.symbol), result.plan_id)
-            pipe.xack(message.stream, GROUP_P33, message.id)
-            await pipe.execute()
+        """Run `settle_result`."""
+        await self._settle(
+            {"in_flight": self._keys.in_flight(result.symbol), "results": message.stream},
+            {"group": GROUP_P33, "entry": message.id, "plan_id": result.plan_id},
+        )
 
     async def acknowledge(self, message: Message) -> None:
         """Acknowledge one entry."""
@@ -184,15 +188,26 @@ class RedisStore:
     # --- snapshots and holds -------------------------------------------------------------------------------------
 
     async def write_snapshots(self, snapshots: Mapping[str, Snapshot], portfolio: Portfolio | None) -> None:
-        """Write all in one round trip."""
+        """Run `write_snapshots`."""
+        rows = [
+            [self._keys.snapshot(symbol), [part for pair in snapshot.to_fields().items() for part in pair]]
+            for symbol, snapshot in snapshots.items()
+        ]
+        await self._write_snapshots(
+            {"portfolio": self._keys.portfolio},
+            {
+                "snapshots": orjson.dumps(rows).decode(),
+                "portfolio_fields": portfolio.to_fields() if portfolio else {},
+            },
+        )
+
+    async def sources(self) -> set[str]:
+        """Scan for snapshots, and read where each came from."""
+        keys = [key async for key in self._redis.scan_iter(self._keys.snapshot("") + "*", count=SCAN_COUNT)]
         async with self._redis.pipeline(transaction=False) as pipe:
-            for symbol, snapshot in snapshots.items():
-                fields: dict[Any, Any] = snapshot.to_fields()
-                pipe.hset(self._keys.snapshot(symbol), mapping=fields)
-            if portfolio is not None:
-                totals: dict[Any, Any] = portfolio.to_fields()
-                pipe.hset(self._keys.portfolio, mapping=totals)
-            await pipe.execute()
+            for key in keys:
+                pipe.hget(key, "source")
+            return set(await pipe.execute()) if keys else set()
 
     async def portfolio(self) -> Portfolio | None:
         """Read the portfolio."""

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from quantum_common.clock import Clock
-from quantum_common.exchange.port import AccountPort, ExchangeUnavailable, PositionChanged, PositionView, WalletChanged
+from quantum_common.exchange.port import (
+    AccountPort,
+    ConfigurationRefused,
+    ExchangeUnavailable,
+    PositionChanged,
+    PositionView,
+    WalletChanged,
+)
 from quantum_common.log import Log
 from quantum_common.messages import ReconcileEvent
 from quantum_common.money import ZERO, plain
@@ -42,7 +49,14 @@ class Watch:
         self._source = self.settings.quantum_env.source
 
     async def recover(self) -> None:
-        """Take up the peak equity and the holds as they stand."""
+        """Take up the peak equity and the holds as they stand. Raise ConfigurationRefused where what stands in Redis
+        was taken from another exchange: paper positions and real ones must never meet."""
+        others = await self.store.sources() - {self._source}
+        if others:
+            raise ConfigurationRefused(
+                f"redis holds snapshots of {', '.join(sorted(others))} and this is {self._source}: "
+                "give each environment a Redis of its own"
+            )
         portfolio = await self.store.portfolio()
         self.peak_equity = portfolio.peak_equity_usd if portfolio else ZERO
         self.holds = dict(await self.store.held())
