@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NoReturn, TypeVar
 
@@ -19,6 +19,7 @@ from quantum_common.clock import SystemClock
 from quantum_common.durability import DurabilityRefused, require_durable
 from quantum_common.exchange.port import ConfigurationRefused
 from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
+from quantum_common.lease import Lease, LeaseLost
 from quantum_common.log import Log, setup
 from quantum_common.redis_client import UNREACHABLE, Redis, connect
 from quantum_common.settings import EXIT_CONFIG, CommonSettings, SettingsError, load, shown, without_password
@@ -79,12 +80,30 @@ class Runtime(Generic[S]):
 
     async def insist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Take one step that must have been taken before anything else; while Redis is gone, try again."""
-        while not self.stop.is_set():
+        done = False
+        while not done and not self.stop.is_set():
             try:
-                return await step()
+                await step()
+                done = True
             except UNREACHABLE as error:
                 self.log.warning("redis is gone; trying again", error=str(error))
                 await self.pause(500)
+
+    @contextlib.asynccontextmanager
+    async def leased(self) -> AsyncIterator[Lease | None]:
+        """Hold this service's lease for as long as the context lasts; None where the daemon stopped before it had it.
+
+        The holder runs `lease.renew` as one of its loops.
+        """
+        lease = Lease(self.redis, self.keys.lease(self.service), self.settings.quantum_lease_ms, self.log)
+        self.status = "waiting for the lease"
+        if not await lease.acquire(self.pause, self.stop.is_set):
+            yield None
+            return
+        try:
+            yield lease
+        finally:
+            await lease.release()
 
     async def until_stopped(self, loop: Coroutine[None, None, None]) -> None:
         """Run a coroutine that may wait for long, and cut it off at the stop. Raise what it raised."""
@@ -189,6 +208,9 @@ async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitabl
     except (SettingsError, ConfigurationRefused, DurabilityRefused) as error:
         log.error("refusing to run", reason=str(error))
         return EXIT_CONFIG
+    except LeaseLost as error:
+        log.error("lease lost; ending, so that the next start waits for it", reason=str(error))
+        return 1
     except Exception as error:  # the last word of a process that dies of a broken invariant
         log.error("broken invariant; exiting", error=f"{type(error).__name__}: {error}", exc_info=error)
         return 1

@@ -156,6 +156,10 @@ class Keys:
         """Hash: the protective stop that stands on the exchange for this symbol; written by intent-executor."""
         return f"{self.prefix}:stop:{symbol}"
 
+    def lease(self, service: str) -> str:
+        """String with TTL: which instance of a service may write; written by that service's instances."""
+        return f"{self.prefix}:lease:{service}"
+
     def heartbeat(self, service: str) -> str:
         """Hash with TTL: pid, version, progress; written by that service."""
         return f"{self.prefix}:heartbeat:{service}"

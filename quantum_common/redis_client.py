@@ -81,5 +81,7 @@ def connect_url(url: str, *, user: str = "", password: str = "") -> Redis:
             connection_class=_TcpConnection, host=parts.hostname, port=parts.port or 6379, db=database, **options
         )
     else:
-        raise SettingsError(f"settings: QUANTUM_REDIS_URL={without_password(url)}: neither unix:///path nor redis://host:port")
+        raise SettingsError(
+            f"settings: QUANTUM_REDIS_URL={without_password(url)}: neither unix:///path nor redis://host:port"
+        )
     return Redis.from_pool(pool)  # the client owns the pool and closes it

@@ -7,31 +7,64 @@ caller gives the same names. A value that is a list or a mapping is passed as JS
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import orjson
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+FENCED = "FENCED"
 
 Argument = str | int | Sequence[str] | Mapping[str, str]
 
 
-class Script:
-    """One Lua script, bound to a connection."""
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A lease's key and the token of its holder: a fenced script does nothing where another token stands there."""
 
-    def __init__(self, redis: Redis, name: str) -> None:
+    key: str
+    token: str
+
+
+class Fenced(RedisConnectionError):
+    """The lease is not ours now. Whoever writes waits, as if Redis were gone, until the lease is ours again or lost."""
+
+
+class Script:
+    """One Lua script, bound to a connection, and to a fence where one instance alone may run it."""
+
+    def __init__(self, redis: Redis, name: str, fence: Fence | None = None) -> None:
         self.name = name
         self._keys, self._arguments, source = _read(name)
+        self._fence = fence
+        if fence is not None:
+            source = _fenced(source, len(self._keys) + 1, len(self._arguments) + 1)
         self._script: AsyncScript = redis.register_script(source)
 
     async def __call__(self, keys: Mapping[str, str], arguments: Mapping[str, Argument]) -> object:
         """Given every key and argument by name, run it and return its answer. Raise KeyError for a wrong name."""
         if keys.keys() != set(self._keys) or arguments.keys() != set(self._arguments):
             raise KeyError(f"{self.name}: takes keys {self._keys} and arguments {self._arguments}")
-        return await self._script(
-            keys=[keys[name] for name in self._keys], args=[as_argument(arguments[name]) for name in self._arguments]
-        )
+        names = [keys[name] for name in self._keys]
+        values = [as_argument(arguments[name]) for name in self._arguments]
+        if self._fence is None:
+            return await self._script(keys=names, args=values)
+        try:
+            return await self._script(keys=[*names, self._fence.key], args=[*values, self._fence.token])
+        except ResponseError as error:
+            if str(error).startswith(FENCED):
+                raise Fenced(str(error)) from None
+            raise
+
+
+def _fenced(source: str, key: int, argument: int) -> str:
+    """Given a script, return it behind the comparison of a lease with the token that must stand there."""
+    refusal = f"return redis.error_reply('{FENCED} another instance holds the lease')"
+    return f"if redis.call('GET', KEYS[{key}]) ~= ARGV[{argument}] then {refusal} end\n{source}"
 
 
 @cache

@@ -77,9 +77,19 @@ class CommonSettings(BaseModel):
     quantum_api_secret_file: Path | None = Field(None, description="file with the exchange's API secret, mode 0600")
     quantum_recv_window_ms: int = Field(5000, ge=500, le=60_000, description="how long a signed request stays valid")
     quantum_request_timeout_ms: int = Field(3000, ge=100, le=60_000, description="how long one HTTP answer may take")
+    quantum_lease_ms: int = Field(
+        8_000, ge=1_000, le=120_000, description="how long an executor or P3.3 that is silent keeps others waiting"
+    )
     quantum_durability: Durability = Field(Durability.STRICT, description="strict or relaxed, see docs")
     quantum_stream_keep_ms: int = Field(86_400_000, ge=60_000, description="age to which streams are trimmed")
     quantum_log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$", description="lowest level shown")
+
+    @model_validator(mode="after")
+    def _lease_outlasts_requests(self) -> Self:
+        """Whoever takes a lease over must know that no request of the earlier holder is still valid."""
+        if self.quantum_lease_ms < self.quantum_recv_window_ms:
+            raise ValueError("QUANTUM_LEASE_MS must be at least QUANTUM_RECV_WINDOW_MS")
+        return self
 
     @model_validator(mode="after")
     def _address_fits_environment(self) -> Self:

@@ -1,14 +1,13 @@
 """The executor's store on Redis: one round trip to read, one script for each write."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.keys import GROUP_EXECUTOR, Keys
 from quantum_common.messages import Issuer, Permit, Plan, Result
 from quantum_common.redis_client import Redis
-from quantum_common.scripts import Script, as_argument
+from quantum_common.scripts import Fence, Script, as_argument
 from quantum_common.state import OrderRecord, TradingState
 from quantum_common.stream import Message
 from services.intent_executor.decide import Seen
@@ -20,12 +19,13 @@ KEEP_TERMINAL_MS = 3 * 86_400_000  # as long as the exchange can be asked about 
 class RedisStore:
     """Implements `Store`."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, fence: Fence | None = None) -> None:
         self._redis = redis
         self._keys = keys
         self._server_id = ""
-        self._claim = Script(redis, "claim_order")
-        self._finish = Script(redis, "finish_plan")
+        self._keep_stop = Script(redis, "keep_stop", fence)
+        self._claim = Script(redis, "claim_order", fence)
+        self._finish = Script(redis, "finish_plan", fence)
 
     async def meet(self) -> None:
         """Ask for the server's run id."""
@@ -100,12 +100,8 @@ class RedisStore:
 
     async def keep_stop(self, symbol: str, client_id: str, trigger_price: str, now_ms: int) -> None:
         """Write or delete the remembered stop."""
-        key = self._keys.stop(symbol)
-        if not client_id:
-            await self._redis.delete(key)
-            return
-        fields: dict[Any, Any] = {"client_id": client_id, "trigger_price": trigger_price, "updated_ms": str(now_ms)}
-        await self._redis.hset(key, mapping=fields)
+        fields = {"client_id": client_id, "trigger_price": trigger_price, "updated_ms": str(now_ms)}
+        await self._keep_stop({"stop": self._keys.stop(symbol)}, {"fields": fields if client_id else {}})
 
 
 def _permit(text: str | None) -> Permit | None:

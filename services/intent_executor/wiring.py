@@ -3,6 +3,7 @@
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.keys import GROUP_EXECUTOR
+from quantum_common.lease import RENEW_EVERY_MS
 from quantum_common.settings import credentials
 from services.intent_executor.service import Executor
 from services.intent_executor.settings import ExecutorSettings
@@ -14,11 +15,18 @@ SWEEP_EVERY_MS = 100
 async def start(runtime: Runtime[ExecutorSettings]) -> None:
     """Run the executor until the daemon is to stop."""
     keys, settings = runtime.keys, runtime.settings
-    async with open_exchange(settings, credentials(settings), (), runtime.clock, runtime.log) as exchange:
-        executor = Executor(RedisStore(runtime.redis, keys), exchange.orders, runtime.clock, runtime.log, settings)
+    async with (
+        runtime.leased() as lease,
+        open_exchange(settings, credentials(settings), (), runtime.clock, runtime.log) as exchange,
+    ):
+        if lease is None:
+            return
+        store = RedisStore(runtime.redis, keys, lease.fence)
+        executor = Executor(store, exchange.orders, runtime.clock, runtime.log, settings)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
         await runtime.run(
             runtime.consumer(GROUP_EXECUTOR, handlers, recover=executor.recover),
             runtime.every(SWEEP_EVERY_MS, executor.sweep),
+            runtime.every(RENEW_EVERY_MS, lease.renew),
             owns=streams_written(keys),
         )

@@ -3,6 +3,7 @@
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.keys import GROUP_P33
+from quantum_common.lease import RENEW_EVERY_MS
 from quantum_common.settings import credentials
 from services.position_state_brain.service import PositionStateBrain
 from services.position_state_brain.settings import P33Settings
@@ -14,19 +15,21 @@ SYNC_EVERY_MS = 200
 async def start(runtime: Runtime[P33Settings]) -> None:
     """Run P3.3 until the daemon is to stop. Snapshots, permits and the exchange's events run side by side."""
     keys, settings = runtime.keys, runtime.settings
-    async with open_exchange(settings, credentials(settings), (), runtime.clock, runtime.log) as exchange:
-        brain = PositionStateBrain(
-            RedisStore(runtime.redis, keys), exchange.account, runtime.clock, runtime.log, settings
-        )
-        await runtime.insist(
-            brain.recover
-        )  # before anything else; the consumer does it again where Redis comes back as another
+    async with (
+        runtime.leased() as lease,
+        open_exchange(settings, credentials(settings), (), runtime.clock, runtime.log) as exchange,
+    ):
+        if lease is None:
+            return
+        store = RedisStore(runtime.redis, keys, lease.fence)
+        brain = PositionStateBrain(store, exchange.account, runtime.clock, runtime.log, settings)
+        await runtime.insist(brain.recover)  # before anything else; the consumer does it where Redis comes back another
+        handlers = {keys.plans: brain.handle_plan, keys.results: brain.handle_result}
         await runtime.run(
-            runtime.consumer(
-                GROUP_P33, {keys.plans: brain.handle_plan, keys.results: brain.handle_result}, recover=brain.recover
-            ),
+            runtime.consumer(GROUP_P33, handlers, recover=brain.recover),
             runtime.listen(brain.listen),
             runtime.every(settings.p33_snapshot_every_ms, brain.snapshot),
             runtime.every(SYNC_EVERY_MS, brain.sync),
+            runtime.every(RENEW_EVERY_MS, lease.renew),
             owns=streams_written(keys),
         )

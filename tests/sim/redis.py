@@ -361,7 +361,8 @@ class _Lua:
         self._server: Server
         self._compiled: dict[str, Any] = {}
         lua = self._runtime.globals()
-        lua.redis = self._runtime.table_from({"call": self._redis_call, "pcall": self._redis_pcall})
+        calls = {"call": self._redis_call, "pcall": self._redis_pcall, "error_reply": self._error}
+        lua.redis = self._runtime.table_from(calls)
         lua.cjson = self._runtime.table_from({"decode": self._decode})
 
     def run(self, server: "Server", source: str, keys: list[str], args: list[str]) -> Any:
@@ -382,6 +383,9 @@ class _Lua:
         except ResponseError as error:
             return self._runtime.table_from({"err": str(error)})
 
+    def _error(self, text: str) -> Any:
+        return self._runtime.table_from({"err": text})
+
     def _decode(self, text: str) -> Any:
         return self._to_lua(orjson.loads(text))
 
@@ -398,6 +402,8 @@ class _Lua:
 
     def _to_python(self, value: Any) -> Any:
         if lua51.lua_type(value) == "table":
+            if value["err"] is not None:
+                raise ResponseError(value["err"])
             return [self._to_python(value[index]) for index in range(1, len(value) + 1)]
         return None if value is False else value
 

@@ -1,7 +1,7 @@
 """Virtual time and the scheduler: every port call is a step, and the seed decides its delay, its loss and its end.
 
 A coroutine of a service awaits only `Call`s. A call travels (delay), takes effect (at one instant), and its answer
-travels back. On the way the process may be killed, the request or the answer may be lost.
+travels back. On the way the process may be killed or stopped, the request or the answer may be lost.
 """
 
 import heapq
@@ -10,13 +10,24 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
+from quantum_common.lease import LeaseLost
+
 START_MS = 1_700_000_000_000
+TRACE_LINES = 4000
 
 
-class Killed(BaseException):
-    """Thrown into nothing: a killed coroutine is closed, it never sees why."""
+class Fault(StrEnum):
+    """What may happen to a call and its caller."""
+
+    NONE = "none"
+    KILL_BEFORE = "kill_before"
+    REQUEST_LOST = "request_lost"
+    KILL_AFTER = "kill_after"
+    ANSWER_LOST = "answer_lost"
 
 
 @dataclass(slots=True)
@@ -37,25 +48,26 @@ class Call:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One coroutine of a process, and the call that it waits for."""
+    """One coroutine of a process."""
 
     process: "Process"
     name: str
     coroutine: Coroutine[Any, Any, None]
-    call: Call | None = None
     alive: bool = True
 
 
 @dataclass(eq=False)
 class Process:
-    """A daemon: killed as one, started again by its supervisor."""
+    """A daemon: killed as one, stopped as one, started again by its supervisor. `host` tells instances apart."""
 
     name: str
     main: Callable[["Process"], Coroutine[Any, Any, None]]
-    tasks: set[Task] = field(default_factory=set)
+    host: str = "one"
+    tasks: dict[Task, None] = field(default_factory=dict)
     lives: int = 0
     skew_ms: int = 0
     down: bool = True
+    stopped_until_ms: int = 0
 
 
 @dataclass
@@ -65,9 +77,21 @@ class Odds:
     kill: float = 0.0
     lost: float = 0.0
     slow: float = 0.0
+    stop: float = 0.0
     torn: float = 0.0
     forget: float = 0.0
     redis_down: float = 0.0
+    redis_full: float = 0.0
+
+    @property
+    def table(self) -> tuple[tuple[float, Fault], ...]:
+        """Return the faults of a call with their cumulative odds."""
+        return (
+            (self.kill / 2, Fault.KILL_BEFORE),
+            (self.kill, Fault.KILL_AFTER),
+            (self.kill + self.lost / 2, Fault.REQUEST_LOST),
+            (self.kill + self.lost, Fault.ANSWER_LOST),
+        )
 
 
 class World:
@@ -80,32 +104,40 @@ class World:
         self.faulty = True
         self.steps = 0
         self.faults: Counter[str] = Counter()
+        self.probes: Counter[str] = Counter()
         self.crashes: list[str] = []
-        self.lines: deque[str] | None = deque(maxlen=4000) if trace else None
+        self.lines: deque[str] | None = deque(maxlen=TRACE_LINES) if trace else None
+        self.judge: Callable[[Task, Call], Fault] = self._by_chance
+        self.processes: list[Process] = []
+        self._table = odds.table
+        self._digest = sha256()
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._order = 0
-        self.processes: list[Process] = []
+
+    @property
+    def trace_hash(self) -> str:
+        """Return the hash of everything that was said so far: equal only where the same happened."""
+        return self._digest.hexdigest()
 
     def say(self, *words: object) -> None:
         """Add a line to the trace, where one is kept."""
         if self.lines is not None:
-            self.lines.append(f"{self.now_ms - START_MS:>7} " + " ".join(str(word) for word in words))
+            line = f"{self.now_ms - START_MS:>7} " + " ".join(str(word) for word in words)
+            self._digest.update(line.encode())
+            self.lines.append(line)
 
     def later(self, delay_ms: int, act: Callable[[], None]) -> None:
         """Do something after a delay."""
         self._order += 1
         heapq.heappush(self._queue, (self.now_ms + delay_ms, self._order, act))
 
-    def run(self, until_ms: int, stop: Callable[[], bool] | None = None, every: int = 50) -> bool:
-        """Take steps until a time, or until `stop` holds (asked every so many steps). Return whether it held."""
+    def run(self, until_ms: int) -> None:
+        """Take steps until a time."""
         while self._queue and self._queue[0][0] <= until_ms:
             self.now_ms, _, act = heapq.heappop(self._queue)
             act()
             self.steps += 1
-            if stop is not None and self.steps % every == 0 and stop():
-                return True
         self.now_ms = max(self.now_ms, until_ms)
-        return stop is not None and stop()
 
     # --- processes -------------------------------------------------------------------------------------------------
 
@@ -124,7 +156,7 @@ class World:
     def spawn(self, process: Process, name: str, coroutine: Coroutine[Any, Any, None]) -> Task:
         """Run a coroutine as part of a process."""
         task = Task(process, name, coroutine)
-        process.tasks.add(task)
+        process.tasks[task] = None
         self.later(0, lambda: self.resume(task, None, None))
         return task
 
@@ -134,11 +166,17 @@ class World:
             return
         self.say(process.name, "KILLED", why)
         process.down = True
+        process.stopped_until_ms = 0
         for task in process.tasks:
             task.alive = False
             task.coroutine.close()
         process.tasks.clear()
         self.later(self.rng.randint(50, 3000), lambda: self.start(process))
+
+    def stop(self, process: Process, duration_ms: int) -> None:
+        """Stop a process as SIGSTOP does: what it waits for arrives, and it sees it only when it wakes."""
+        self.say(process.name, "STOPPED for", duration_ms, "ms")
+        process.stopped_until_ms = max(process.stopped_until_ms, self.now_ms + duration_ms)
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -146,40 +184,56 @@ class World:
         """Give a coroutine its answer, and send off its next call."""
         if not task.alive:
             return
+        if self._stopped(task.process):
+            self.later(task.process.stopped_until_ms - self.now_ms, lambda: self.resume(task, value, error))
+            return
         try:
             call = task.coroutine.throw(error) if error is not None else task.coroutine.send(value)
         except StopIteration:
             task.alive = False
-            task.process.tasks.discard(task)
+            task.process.tasks.pop(task, None)
             return
         except Exception as broken:  # noqa: BLE001 - what a daemon dies of is judged, then it is started again
             self._died(task, broken)
             return
-        task.call = call
         low, high = call.delay_ms
-        delay = self.rng.randint(low, high)
-        if self.faulty and self.odds.slow and self.rng.random() < self.odds.slow:
+        delay = self.rng.randint(low, high) if high > low else low
+        if self.faulty and self.odds.slow and call.lost is not None and self.rng.random() < self.odds.slow:
             self.faults["slow"] += 1
             delay += self.rng.randint(1, 6000)
         if call.timeout_ms and delay > call.timeout_ms and call.lost is not None:
             # The caller gives up; its request is still on the way, and arrives.
-            error = call.lost()
+            gone = call.lost()
             self.faults["timeout"] += 1
             self.later(delay, lambda: self._late(call))
-            self.later(call.timeout_ms, lambda: self.resume(task, None, error))
+            self.later(call.timeout_ms, lambda: self.resume(task, None, gone))
             return
         self.later(delay, lambda: self._arrive(task, call))
+
+    def _stopped(self, process: Process) -> bool:
+        """Return whether a process is stopped, which may happen to it now."""
+        if self.faulty and self.odds.stop and self.rng.random() < self.odds.stop:
+            self.faults["stopped"] += 1
+            self.stop(process, self.rng.choice((800, 3000, 6000, 12_000)))
+        return process.stopped_until_ms > self.now_ms
 
     def _late(self, call: Call) -> None:
         self.say("a request arrives late:", call.label, "->", self._effect(call))
 
     def _died(self, task: Task, broken: Exception) -> None:
-        """A coroutine raised: its process dies of it. Only a peer out of reach is an expected end."""
-        if not isinstance(broken, OSError | ConnectionError) and "Unavailable" not in type(broken).__name__:
+        """A coroutine raised: its process dies of it. Only a peer out of reach, or a lost lease, is an expected end."""
+        if isinstance(broken, LeaseLost):
+            self.probes["lease_lost"] += 1
+        elif not isinstance(broken, OSError | ConnectionError) and "Unavailable" not in type(broken).__name__:
             where = traceback.extract_tb(broken.__traceback__)[-1]
             what, at = f"{type(broken).__name__}: {broken}", f"{where.name}:{where.lineno}"
             self.crashes.append(f"CRASH {task.process.name}/{task.name}: {what} ({at})")
         self.kill(task.process, f"{task.name} raised {broken!r}")
+
+    def _by_chance(self, task: Task, call: Call) -> Fault:
+        """Given a call that can be lost, choose its fault by the odds."""
+        roll = self.rng.random()
+        return next((fault for odds, fault in self._table if roll < odds), Fault.NONE)
 
     def _arrive(self, task: Task, call: Call) -> None:
         """The call is where it goes: lose it, let it take effect, lose its answer, or answer."""
@@ -188,33 +242,24 @@ class World:
             if call.lost is not None and self.rng.random() < 0.5:
                 self._effect(call)
             return
-        odds, chance = self.odds, self.rng.random
-        losable = call.lost is not None and self.faulty
-        if losable and odds.kill and chance() < odds.kill / 2:
-            self.faults["kill_before"] += 1
-            self.kill(task.process, f"before {call.label}")
-            return
-        if losable and odds.lost and chance() < odds.lost / 2:
-            self.faults["request_lost"] += 1
-            self.say(task.process.name, "request lost:", call.label)
-            self.resume(task, None, call.lost())  # type: ignore[misc]
-            return
+        fault = self.judge(task, call) if self.faulty and call.lost is not None else Fault.NONE
+        if fault is not Fault.NONE:
+            self.faults[fault] += 1
+            self.say(task.process.name, fault, call.label)
+        if fault is Fault.KILL_BEFORE:
+            return self.kill(task.process, f"before {call.label}")
+        if fault is Fault.REQUEST_LOST:
+            return self.resume(task, None, call.lost())  # type: ignore[misc]
         if call.park is not None and call.park(task):
-            return
+            return None
         value, error = self._effect(call)
         if self.lines is not None and call.lost is not None:
             self.say(f"{task.process.name}/{task.name}", call.label, "->", repr(error or value)[:160])
-        if not task.alive:
-            return
-        if losable and odds.kill and chance() < odds.kill / 2:
-            self.faults["kill_after"] += 1
-            self.kill(task.process, f"after {call.label}")
-            return
-        if losable and odds.lost and chance() < odds.lost / 2:
-            self.faults["answer_lost"] += 1
-            self.say(task.process.name, "answer lost:", call.label)
+        if fault is Fault.KILL_AFTER:
+            return self.kill(task.process, f"after {call.label}")
+        if fault is Fault.ANSWER_LOST:
             value, error = None, call.lost()  # type: ignore[misc]
-        self.resume(task, value, error)
+        return self.resume(task, value, error)
 
     @staticmethod
     def _effect(call: Call) -> tuple[Any, BaseException | None]:
