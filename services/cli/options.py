@@ -102,7 +102,8 @@ def parse_redis(url: str) -> str:
         return ""
     parts = urlsplit(url)
     try:
-        usable = (parts.scheme == "redis" and bool(parts.hostname) and parts.port != 0) or (
+        number = re.fullmatch(r"/?[0-9]*", parts.path) is not None
+        usable = (parts.scheme == "redis" and bool(parts.hostname) and parts.port != 0 and number) or (
             parts.scheme == "unix" and bool(parts.path)
         )
     except ValueError:

@@ -52,9 +52,12 @@ def connect(address: RedisAddress, *, text: bool = True, timeout_s: float | None
     if parts.scheme == "unix":
         pool = ConnectionPool(connection_class=UnixDomainSocketConnection, path=parts.path, **options)
     else:
-        database = int(parts.path.strip("/") or "0") if parts.path.strip("/").isdigit() or not parts.path else 0
         pool = ConnectionPool(
-            connection_class=Connection, host=parts.hostname, port=parts.port or 6379, db=database, **options
+            connection_class=Connection,
+            host=parts.hostname,
+            port=parts.port or 6379,
+            db=parts.path.strip("/") or "0",
+            **options,
         )
     return Redis.from_pool(pool)
 

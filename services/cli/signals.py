@@ -12,10 +12,15 @@ ONE_WISH_S = 0.5  # a terminal, make and a process group may each pass the same 
 
 
 class StopSignals:
-    """Counts the wishes: the first stops in order, the second at once."""
+    """Counts the wishes: the first stops in order, the second at once.
+
+    While `interrupting`, the second one raises KeyboardInterrupt, so that it ends even what takes long.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.interrupting = False
+        self.first_s: float | None = None
         self.silence: TextIO | None = None
         self._taken_s = float("-inf")
 
@@ -32,11 +37,18 @@ class StopSignals:
         """Return whether it is to stop without another look at anything."""
         return self.count > 1
 
+    def left_s(self, within_s: float) -> float:
+        """Given how long a stop may take in all, return how much of that is left."""
+        return within_s if self.first_s is None else within_s - (time.monotonic() - self.first_s)
+
     def _take(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the shape of a signal handler
         now_s = time.monotonic()
         if now_s - self._taken_s >= ONE_WISH_S:
             self.count += 1
             self._taken_s = now_s
+            self.first_s = now_s if self.first_s is None else self.first_s
         if number == signal.SIGHUP and self.silence is None:  # the terminal is gone: nobody reads what we would say
             self.silence = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of our life
             sys.stdout = sys.stderr = self.silence
+        if self.interrupting and self.urgent():
+            raise KeyboardInterrupt

@@ -19,7 +19,6 @@ from services.cli.process import last_words
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 HEALTHY_AFTER_S = 20.0  # a child that ran so long starts with the shortest pause again
 DEATHS_MAX = 8  # so many in a row without a healthy stretch: the run makes no sense
-STOP_WITHIN_S = 14.0
 ONE_BY_ONE_S = 2.0  # how long the next child waits with its stop for the one before it
 FOUNDATIONS_S = 4.0  # of the bound, kept for Redis and the exchange: whoever needs them goes first
 POLL_S = 0.02
@@ -97,7 +96,7 @@ class Supervisor:
                 self._wait((child,), self._clock() + within_s)
                 _kill(child)
 
-    def stop(self, within_s: float = STOP_WITHIN_S) -> Sequence[str]:
+    def stop(self, within_s: float) -> Sequence[str]:
         """Stop every child in reverse order within the bound; return the names of those that had to be killed.
 
         One that is slow delays the next one only a little; the foundations stay until everyone else is gone.

@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from quantum_common.clock import SystemClock
 from quantum_common.keys import SERVICES
 from services.cli.board import Board, BoardReader
 from services.cli.checks import evaluate
+from services.cli.complaint import Complaint
 from services.cli.options import UpOptions
 from services.cli.pipeline import Interrupted, Pipeline
 from services.cli.process import resident_mib
@@ -29,6 +31,8 @@ BOARD_EVERY_S = 0.5
 ALL_RUNNING_WITHIN_S = 60.0
 SETTLE_WITHIN_S = 75.0  # a permit lives 60 s: by then every plan has its result
 SETTLE_STOPPED_S = 4.0  # of the 15 s that a Ctrl-C may take in all
+STOP_WITHIN_S = 14.0  # from the wish to stop until nothing of it is left
+STOP_AT_LEAST_S = 7.0
 WISHING = "ai-engine"
 WISHING_ENDS_WITHIN_S = 3.0
 
@@ -155,13 +159,17 @@ def run_up(options: UpOptions) -> int:
     try:
         run.start()
         run.watch()
+        signals.interrupting = True
         found = run.close()
         failed = found is not None and bool(found["violations"])
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         failed = False
+    except RedisError as error:
+        raise Complaint(f"redis does not do as it should: {error}", status=1) from None
     finally:
+        signals.interrupting = False
         screen.close()
-        killed = run.supervisor.stop()
+        killed = run.supervisor.stop(max(signals.left_s(STOP_WITHIN_S), STOP_AT_LEAST_S))
         if killed:
             screen.say(f"had to be killed: {', '.join(killed)}")
         if folder.close(failed=failed or bool(killed)):
@@ -179,5 +187,5 @@ def _conclude(options: UpOptions, screen: Screen, found: dict[str, Any] | None) 
         for line in words(found):
             screen.say(line)
     if found is None:
-        return 1 if options.for_s is not None else 0
+        return 1 if options.json or options.for_s is not None else 0
     return 1 if False in found["guarantees"].values() else 0

@@ -88,7 +88,7 @@ def test_a_run_trades_keeps_every_guarantee_and_is_resumed(
 ) -> None:
     folder = place / "run"
     options = ("--dir", str(folder), "--json", "--speed", "240")
-    process = start("--for", "15s", *options)
+    process = start("--for", "10s", *options)
     output, said = process.communicate(timeout=200)
     assert process.returncode == 0, said
     found = json.loads(output)
@@ -241,7 +241,7 @@ def test_a_given_redis_serves_as_well(place: Path, start: Callable[..., subproce
 
 @pytest.mark.skipif(not (SHARED / "data" / "klines").is_dir(), reason="real market data (../shared/data) is absent")
 def test_real_bars_are_traded_and_the_books_match(start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start("--json", "--for", "15s", "--speed", "240", "--market", f"csv:{SHARED / 'data' / 'klines'}")
+    process = start("--json", "--for", "10s", "--speed", "240", "--market", f"csv:{SHARED / 'data' / 'klines'}")
     output, said = process.communicate(timeout=200)
     assert process.returncode == 0, said
     found = json.loads(output)

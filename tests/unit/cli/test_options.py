@@ -63,7 +63,9 @@ def test_usable_redis_urls_are_taken(url: str) -> None:
     assert parse_redis(url) == url
 
 
-@pytest.mark.parametrize("url", ["localhost:6379", "redis://", "redis://h:99999", "unix://", "http://h", "rediss://h"])
+@pytest.mark.parametrize(
+    "url", ["localhost:6379", "redis://", "redis://h:99999", "unix://", "http://h", "rediss://h", "redis://h/abc"]
+)
 def test_other_redis_urls_are_refused(url: str) -> None:
     with pytest.raises(Complaint, match="--redis"):
         parse_redis(url)

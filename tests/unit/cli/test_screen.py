@@ -103,9 +103,22 @@ def test_the_same_wish_passed_on_twice_is_one(stops: StopSignals, monkeypatch: p
     os.kill(os.getpid(), signal.SIGTERM)
     assert stops.requested()
     assert not stops.urgent()
+    assert stops.left_s(14) == 14
     now_s[0] += 1
     os.kill(os.getpid(), signal.SIGINT)
     assert stops.urgent()
+    assert stops.left_s(14) == 13
+
+
+def test_a_second_wish_ends_even_what_takes_long(stops: StopSignals, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("services.cli.signals.time.monotonic", lambda: now_s[0])
+    assert stops.left_s(14) == 14
+    stops.interrupting = True
+    os.kill(os.getpid(), signal.SIGINT)
+    now_s[0] += 1
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) -> None:

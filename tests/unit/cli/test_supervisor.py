@@ -155,7 +155,7 @@ def test_all_are_stopped_and_the_foundations_come_last(said: list[str], tmp_path
         text = code.format(order=str(order), name=name, ready=str(ready))
         supervisor.add(child(tmp_path, text, name, foundation=name == "base"))
         ready.read_text()  # until the child has opened it
-    assert supervisor.stop() == []
+    assert supervisor.stop(14.0) == []
     assert order.read_text().split() == ["second", "first", "base"]
     assert all(it.pid is None for it in supervisor.children)
 
@@ -168,7 +168,7 @@ def test_one_that_does_not_listen_is_killed_within_the_bound(said: list[str], tm
     supervisor.add(deaf)
     ready.read_text()
     supervisor.add(child(tmp_path, WAITS, "polite"))
-    assert supervisor.stop(within_s=4.2) == ["deaf"]
+    assert supervisor.stop(4.2) == ["deaf"]
     assert deaf.pid is None
 
 
