@@ -218,7 +218,6 @@ class World:
         self.settings = settings(**changes)
         self.fuse = Fuse()
         self.executor = self.build()
-        self.executor.started_ms = NOW_MS  # it was there before the plans
 
     def build(self) -> Executor:
         store, exchange = RedisStore(self.redis, KEYS), self.exchange
@@ -231,6 +230,8 @@ class World:
         for stream in (KEYS.plans, KEYS.permits):
             await self.redis.xgroup_create(stream, GROUP_EXECUTOR, id="0", mkstream=True)
         await self.trade(TradingState.ACTIVE)
+        await self.executor.recover()  # it was there before the plans
+        self.fuse.calls.clear()
         return self
 
     async def trade(self, state: TradingState) -> None:

@@ -1,10 +1,11 @@
 """The executor on a real Redis against a scripted exchange: permits, results, quarantine, stops, leverage."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.exchange.outcome import Done, NotSent, Refused, Unknown
 from quantum_common.exchange.port import StopRequest
@@ -229,6 +230,7 @@ async def test_a_permit_that_is_gone_before_the_claim_is_waited_for(redis: Redis
 async def test_a_claim_that_another_has_taken_is_settled_and_not_sent(redis: Redis) -> None:
     world = await a_world(redis)
     other = world.build()
+    await other.store.meet()
 
     async def first() -> None:
         await other.handle_plan(Message(KEYS.plans, "0-1", plan().to_fields()))
@@ -613,3 +615,16 @@ async def test_what_was_read_is_what_the_permits_say(redis: Redis) -> None:
     assert seen.p33 == permit(plan(), Issuer.P33)
     assert (seen.governor, seen.governor_text, seen.leverage, seen.leverage_ms) == (None, "", 7, 5)
     assert seen.trading_state is TradingState.ACTIVE
+
+
+async def test_nothing_is_sent_on_a_server_that_was_not_met(redis: Redis) -> None:
+    """It may have forgotten a record: the consumer meets it first, and the quarantine begins anew."""
+    world = await a_world(redis)
+    cast("Any", world.executor.store)._port._server_id = "another"
+    await world.permitted(plan())
+    await world.planned(plan())
+    with pytest.raises(RedisConnectionError, match="another server"):
+        await world.deliver()
+    assert world.exchange.requests == []
+    await world.restart()
+    assert (await world.result()).executed
