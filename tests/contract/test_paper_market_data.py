@@ -89,6 +89,15 @@ async def test_continuous_klines_name_the_pair(client: AsyncClient) -> None:
     fits(rows, [market.KLINE])
 
 
+async def test_klines_of_mark_and_index_have_no_volume(client: AsyncClient) -> None:
+    for rows in (
+        await client.futures_mark_price_klines(symbol=SYMBOL, interval="1m", limit=2),
+        await client.futures_index_price_klines(pair=SYMBOL, interval="1m", limit=2),
+    ):
+        fits(rows, [market.KLINE])
+        assert {row[5] for row in rows} == {"0"}
+
+
 async def test_prices_books_and_tickers(client: AsyncClient) -> None:
     for one, every, table in (
         (await client.futures_mark_price(symbol=SYMBOL), await client.futures_mark_price(), market.PREMIUM_INDEX),

@@ -261,7 +261,8 @@ async def test_a_stop_says_goodbye_to_open_websockets(tmp_path: Path) -> None:
         kinds = [message.type async for message in socket]
         assert set(kinds) <= {aiohttp.WSMsgType.TEXT}
         assert socket.close_code == 1001
-    assert paper.stop() == 0
+    assert paper.process.wait(10) == 0
+    paper.stop()
 
 
 def test_keys_may_come_from_a_file(tmp_path: Path) -> None:

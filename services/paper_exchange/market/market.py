@@ -173,6 +173,8 @@ class Market:
         now_ms = self._minute_ms if not self.ended else self._minute_ms + MINUTE_MS - 1
         last_ms = min(now_ms, end_ms) if end_ms is not None else now_ms
         first_ms = quote.bars.first_open_ms
+        if last_ms < first_ms or (start_ms is not None and start_ms > last_ms):
+            return []
         found: list[Bar] = []
         if start_ms is None:
             open_ms, _ = interval_bounds(interval, last_ms)

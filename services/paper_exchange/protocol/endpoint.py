@@ -92,6 +92,11 @@ class Endpoint:
         return self.weight if isinstance(self.weight, int) else self.weight(params)
 
 
+def open_endpoint(path: str, handler: Any, weight: Any = 1, symbol: Symbol = Symbol.NONE, **more: Any) -> Endpoint:
+    """Given a path, its handler and what it takes, return the GET endpoint anyone may ask."""
+    return Endpoint("GET", path, handler, weight, Security.NONE, symbol, **more)
+
+
 def by_symbol(with_symbol: int, without: int) -> Callable[[Params], int]:
     """Given both weights, return the function that weighs a request by whether it names a symbol."""
     return lambda params: with_symbol if "symbol" in params else without

@@ -6,6 +6,7 @@ between these steps, before or after execution.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,15 @@ from aiohttp import web
 from services.paper_exchange.engine.errors import ExchangeError
 from services.paper_exchange.exchange import Exchange
 from services.paper_exchange.faults import REQUEST_KINDS, FaultKind, FaultOrder
-from services.paper_exchange.protocol import account, algo_orders, errors, listen_key_endpoints, market_data, orders
+from services.paper_exchange.protocol import (
+    account,
+    algo_orders,
+    errors,
+    listen_key_endpoints,
+    market_data,
+    orders,
+    tickers,
+)
 from services.paper_exchange.protocol.endpoint import Call, Endpoint, Security, Symbol, checked_symbol
 from services.paper_exchange.protocol.fault_answers import DROPPED, EXECUTED, Answerless, fault_error, is_exempt
 from services.paper_exchange.protocol.params import Params
@@ -24,11 +33,12 @@ from services.paper_exchange.protocol.signature import find_signature, is_signed
 
 ENDPOINTS = {
     (endpoint.method, endpoint.path): endpoint
-    for family in (market_data, orders, algo_orders, account, listen_key_endpoints)
+    for family in (market_data, tickers, orders, algo_orders, account, listen_key_endpoints)
     for endpoint in family.ENDPOINTS
 }
 RECV_WINDOW_DEFAULT_MS, RECV_WINDOW_MAX_MS = 5_000, 60_000
 AHEAD_MAX_MS = 1_000
+WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 KEY_LENGTH_MIN, KEY_LENGTH_MAX = 16, 256
 
 
@@ -71,6 +81,7 @@ class Gateway:
     limiter: RateLimiter
     api_key: str
     api_secret: str
+    on_broken: Callable[[Exception], None]
 
     async def answer(self, request: Request) -> web.Response | None:
         """Given a request, return its answer, or None where the connection is to be dropped instead."""
@@ -83,6 +94,8 @@ class Gateway:
         except ExchangeError as refusal:
             if isinstance(refusal, errors.ApiError):
                 headers |= refusal.headers
+            if refusal.http_status in (418, 429):
+                headers.setdefault(WEIGHT_HEADER, str(self.limiter.used_weight(self.exchange.now_ms())))
             return json_answer(errors.error_body(refusal), refusal.http_status, headers)
 
     async def _answer(self, request: Request, headers: dict[str, str]) -> web.Response | None:
@@ -94,7 +107,7 @@ class Gateway:
         now_ms = exchange.now_ms()
         used = self.limiter.take_weight(endpoint.weigh(params), now_ms)
         if endpoint.shows_weight:
-            headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+            headers[WEIGHT_HEADER] = str(used)
         fault = self._strike(request, params, now_ms)
         if fault is not None and fault.kind not in EXECUTED:
             self._raise(fault, request, now_ms)
@@ -117,11 +130,21 @@ class Gateway:
         return json_answer(answer, 200, headers)
 
     def _execute(self, endpoint: Endpoint, call: Call) -> Any:
-        """Run the endpoint; what it changed is written and told before anyone is answered."""
+        """Run the endpoint; what it changed is written and told before anyone is answered.
+
+        An error that is no refusal, in a request that changes something, leaves the engine in doubt: the process ends.
+        """
         try:
-            return endpoint.handler(call)
-        finally:
+            answer = endpoint.handler(call)
             self.exchange.settle()
+        except ExchangeError:
+            self.exchange.settle()
+            raise
+        except Exception as error:
+            if endpoint.method != "GET":
+                self.on_broken(error)
+            raise
+        return answer
 
     def _admit(self, endpoint: Endpoint, request: Request, call: Call) -> Stamp | None:
         """Check all that comes before execution; return the stamp of a signed request."""

@@ -7,7 +7,7 @@ from services.paper_exchange.market.catalogue import QUOTE_ASSET
 from services.paper_exchange.market.funding import DEFAULT_HOURS
 from services.paper_exchange.market.intervals import INTERVALS
 from services.paper_exchange.market.quote import PRICE_SCALE
-from services.paper_exchange.protocol.endpoint import Call, Endpoint, Security, Symbol, by_symbol, checked_symbol
+from services.paper_exchange.protocol.endpoint import Call, Symbol, checked_symbol, open_endpoint
 from services.paper_exchange.protocol.errors import bad_interval, invalid_depth, missing
 from services.paper_exchange.protocol.exchange_info import asset_info, symbol_info
 from services.paper_exchange.protocol.numbers import e8
@@ -59,6 +59,12 @@ def klines(call: Call) -> list[list[Any]]:
     return [kline_row(bar, listing.price_decimals, listing.quantity_decimals) for bar in bars]
 
 
+def mark_klines(call: Call) -> list[list[Any]]:
+    """GET markPriceKlines, indexPriceKlines: mark and index follow the last price closely; neither has a volume."""
+    zeros = {5: "0", 7: "0", 9: "0", 10: "0"}
+    return [[zeros.get(column, value) for column, value in enumerate(row)] for row in klines(call)]
+
+
 def kline_row(bar: Bar, price_decimals: int, quantity_decimals: int) -> list[Any]:
     """Given a bar and the decimals of its numbers, return its row."""
     both = price_decimals + quantity_decimals
@@ -76,26 +82,6 @@ def kline_row(bar: Bar, price_decimals: int, quantity_decimals: int) -> list[Any
         decimal_text(bar.taker_quote_volume, both),
         "0",
     ]
-
-
-def premium_index(call: Call) -> Any:
-    """GET premiumIndex."""
-    return _one_or_all(call, _premium)
-
-
-def book_ticker(call: Call) -> Any:
-    """GET ticker/bookTicker."""
-    return _one_or_all(call, _book_ticker)
-
-
-def price_ticker(call: Call) -> Any:
-    """GET ticker/price."""
-    return _one_or_all(call, _price)
-
-
-def day_ticker(call: Call) -> Any:
-    """GET ticker/24hr."""
-    return _one_or_all(call, day_row)
 
 
 def depth(call: Call) -> dict[str, Any]:
@@ -187,78 +173,8 @@ def aggregate_trades(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def day_row(call: Call, symbol: str) -> dict[str, Any]:
-    """Given a symbol, return its row of ticker/24hr."""
-    market = call.exchange.market
-    listing, bar, quote = market.listings[symbol], market.last_day(symbol), market.quotes[symbol]
-    price, quantity = listing.price_decimals, listing.quantity_decimals
-    mean = bar.quote_volume // bar.volume if bar.volume else bar.close
-    change_e3 = (bar.close - bar.open) * 100_000 // bar.open
-    return {
-        "symbol": symbol,
-        "priceChange": decimal_text(bar.close - bar.open, price),
-        "priceChangePercent": decimal_text(change_e3, 3),
-        "weightedAvgPrice": decimal_text(mean, price),
-        "lastPrice": decimal_text(bar.close, price),
-        "lastQty": decimal_text(quote.tick_volume(), quantity),
-        "openPrice": decimal_text(bar.open, price),
-        "highPrice": decimal_text(bar.high, price),
-        "lowPrice": decimal_text(bar.low, price),
-        "volume": decimal_text(bar.volume, quantity),
-        "quoteVolume": decimal_text(bar.quote_volume, price + quantity),
-        "openTime": bar.open_ms,
-        "closeTime": min(bar.close_ms, market.clock.market_ms),
-        "firstId": quote.update_id - bar.trades,
-        "lastId": quote.update_id,
-        "count": bar.trades,
-    }
-
-
 def _tape(call: Call) -> list[PublicTrade]:
     return call.exchange.tape.last(call.symbol, call.window(500, TRADES_MAX).limit or 500)
-
-
-def _one_or_all(call: Call, row: Any) -> Any:
-    symbol = call.params.text("symbol")
-    if symbol is not None:
-        return row(call, symbol)
-    return [row(call, name) for name in call.exchange.market.listings]
-
-
-def _premium(call: Call, symbol: str) -> dict[str, Any]:
-    market = call.exchange.market
-    quote = market.quotes[symbol]
-    due_ms, rate = market.next_funding(symbol)
-    return {
-        "symbol": symbol,
-        "markPrice": decimal_text(quote.mark_e8, PRICE_SCALE),
-        "indexPrice": decimal_text(quote.index_e8, PRICE_SCALE),
-        "estimatedSettlePrice": decimal_text(quote.index_e8, PRICE_SCALE),
-        "lastFundingRate": e8(rate),
-        "interestRate": "0.00010000",
-        "nextFundingTime": due_ms,
-        "time": call.now_ms,
-    }
-
-
-def _book_ticker(call: Call, symbol: str) -> dict[str, Any]:
-    view = call.exchange.engine.market(symbol)
-    digits = call.rules(symbol).price_precision
-    bid, ask = (view.bids or ((None, None),))[0], (view.asks or ((None, None),))[0]
-    return {
-        "symbol": symbol,
-        "bidPrice": f"{bid[0] or 0:.{digits}f}",
-        "bidQty": f"{bid[1] or 0:f}",
-        "askPrice": f"{ask[0] or 0:.{digits}f}",
-        "askQty": f"{ask[1] or 0:f}",
-        "time": call.now_ms,
-        "lastUpdateId": call.exchange.market.quotes[symbol].update_id,
-    }
-
-
-def _price(call: Call, symbol: str) -> dict[str, Any]:
-    quote = call.exchange.market.quotes[symbol]
-    return {"symbol": symbol, "price": decimal_text(quote.last, quote.bars.price_decimals), "time": call.now_ms}
 
 
 def _kline_weight(params: Params) -> int:
@@ -272,27 +188,20 @@ def _depth_weight(params: Params) -> int:
     return 2 if limit <= 50 else 5 if limit == 100 else 10 if limit == 500 else 20
 
 
-def _open(path: str, handler: Any, weight: Any = 1, symbol: Symbol = Symbol.NONE, **more: Any) -> Endpoint:
-    return Endpoint("GET", path, handler, weight, Security.NONE, symbol, **more)
-
-
 ENDPOINTS = (
-    _open("/fapi/v1/ping", ping),
-    _open("/api/v3/ping", ping),
-    _open("/fapi/v1/time", server_time),
-    _open("/api/v3/time", server_time),
-    _open("/fapi/v1/exchangeInfo", exchange_info),
-    _open("/fapi/v1/klines", klines, _kline_weight, Symbol.REQUIRED, required=("interval",)),
-    _open("/fapi/v1/continuousKlines", klines, _kline_weight, required=("pair", "contractType", "interval")),
-    _open("/fapi/v1/premiumIndex", premium_index, by_symbol(1, 10), Symbol.OPTIONAL),
-    _open("/fapi/v1/ticker/bookTicker", book_ticker, by_symbol(2, 5), Symbol.OPTIONAL),
-    _open("/fapi/v1/ticker/price", price_ticker, by_symbol(1, 2), Symbol.OPTIONAL),
-    _open("/fapi/v2/ticker/price", price_ticker, by_symbol(1, 2), Symbol.OPTIONAL),
-    _open("/fapi/v1/ticker/24hr", day_ticker, by_symbol(1, 40), Symbol.OPTIONAL),
-    _open("/fapi/v1/depth", depth, _depth_weight, Symbol.REQUIRED),
-    _open("/fapi/v1/fundingRate", funding_rate, 0, Symbol.OPTIONAL, shows_weight=False),
-    _open("/fapi/v1/fundingInfo", funding_info, 0),
-    _open("/fapi/v1/trades", public_trades, 5, Symbol.REQUIRED),
-    _open("/fapi/v1/historicalTrades", public_trades, 20, Symbol.REQUIRED),
-    _open("/fapi/v1/aggTrades", aggregate_trades, 20, Symbol.REQUIRED),
+    open_endpoint("/fapi/v1/ping", ping),
+    open_endpoint("/api/v3/ping", ping),
+    open_endpoint("/fapi/v1/time", server_time),
+    open_endpoint("/api/v3/time", server_time),
+    open_endpoint("/fapi/v1/exchangeInfo", exchange_info),
+    open_endpoint("/fapi/v1/klines", klines, _kline_weight, Symbol.REQUIRED, required=("interval",)),
+    open_endpoint("/fapi/v1/continuousKlines", klines, _kline_weight, required=("pair", "contractType", "interval")),
+    open_endpoint("/fapi/v1/markPriceKlines", mark_klines, _kline_weight, Symbol.REQUIRED, required=("interval",)),
+    open_endpoint("/fapi/v1/indexPriceKlines", mark_klines, _kline_weight, required=("pair", "interval")),
+    open_endpoint("/fapi/v1/depth", depth, _depth_weight, Symbol.REQUIRED),
+    open_endpoint("/fapi/v1/fundingRate", funding_rate, 0, Symbol.OPTIONAL, shows_weight=False),
+    open_endpoint("/fapi/v1/fundingInfo", funding_info, 0),
+    open_endpoint("/fapi/v1/trades", public_trades, 5, Symbol.REQUIRED),
+    open_endpoint("/fapi/v1/historicalTrades", public_trades, 20, Symbol.REQUIRED),
+    open_endpoint("/fapi/v1/aggTrades", aggregate_trades, 20, Symbol.REQUIRED),
 )
