@@ -5,6 +5,8 @@ import hashlib
 ORDER_PREFIX = "qo-"
 STOP_PREFIX = "qs-"
 GUARD_PREFIX = "qg-"
+REPAIR_PREFIX = "qr-"
+STOP_PREFIXES = (STOP_PREFIX, GUARD_PREFIX, REPAIR_PREFIX)
 
 
 def intent_id(symbol: str, action: str, bar_close_ms: int, model_version: str) -> str:
@@ -36,6 +38,11 @@ def client_stop_id(plan: str) -> str:
 def guard_id_of(stop_id: str) -> str:
     """Given a stop's client id, return the id of the order that stands guard while stops change."""
     return GUARD_PREFIX + stop_id.removeprefix(STOP_PREFIX)
+
+
+def repair_stop_id(symbol: str) -> str:
+    """Given a symbol, return the client id of the stop that is placed where a position was found without one."""
+    return REPAIR_PREFIX + symbol
 
 
 def plan_of(client_id: str) -> str | None:

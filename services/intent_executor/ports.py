@@ -1,5 +1,6 @@
 """What the executor awaits: its store and, from the common port, the exchange and the clock."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from quantum_common.messages import Plan, Result
 from quantum_common.state import OrderRecord
 from quantum_common.stream import Message
 from services.intent_executor.decide import Seen
+from services.intent_executor.guard import Standing
 
 
 class Claim(StrEnum):
@@ -47,6 +49,10 @@ class Store(Protocol):
 
     async def acknowledge(self, message: Message) -> None:
         """Acknowledge an entry that asks for nothing."""
+        ...
+
+    async def standings(self) -> Sequence[Standing]:
+        """Return every symbol's position with the stop that is remembered for it."""
         ...
 
     async def standing_stop(self, symbol: str) -> str:

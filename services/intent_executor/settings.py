@@ -1,5 +1,7 @@
 """Settings of the intent-executor: `etc/quantum/intent-executor.env`."""
 
+from decimal import Decimal
+
 from pydantic import Field
 
 from quantum_common.settings import CommonSettings, Symbols
@@ -23,6 +25,16 @@ class ExecutorSettings(CommonSettings):
     )
     intent_executor_protective_stops: bool = Field(
         default=True, description="true: an entry with a stop_loss places it on the exchange before its result"
+    )
+
+    intent_executor_stops_every_ms: int = Field(
+        10_000, ge=500, le=600_000, description="pause between checks that each position has its stop and no more"
+    )
+    intent_executor_repair_stop_pct: Decimal = Field(
+        Decimal(5),
+        gt=0,
+        lt=100,
+        description="percent from the mark, for a stop whose own price is not known",
     )
 
     @property

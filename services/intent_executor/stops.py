@@ -42,7 +42,9 @@ class Stops:
         if not isinstance(outcome, Done):
             return refusal(outcome)
         if old and old != stop.client_id:
-            await self._end(old, stop, until_ms)
+            # An earlier attempt may have died with its guard standing and not yet remembered.
+            for replaced in {old: None, guard_id_of(stop.client_id): None}:
+                await self._end(replaced, stop, until_ms)
         await self._keep(stop)
         return None
 

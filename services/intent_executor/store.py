@@ -1,17 +1,21 @@
 """The executor's store on Redis: one round trip to read, one script for each write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.keys import GROUP_EXECUTOR, Keys
 from quantum_common.messages import Issuer, Permit, Plan, Result
+from quantum_common.money import parse_decimal
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Fence, Script, as_argument
-from quantum_common.state import OrderRecord, TradingState
+from quantum_common.state import OrderRecord, Snapshot, TradingState
 from quantum_common.stream import Message
 from services.intent_executor.decide import Seen
+from services.intent_executor.guard import Standing
 from services.intent_executor.ports import Claim
+
+_Hash = Mapping[str, str]
 
 KEEP_TERMINAL_MS = 3 * 86_400_000  # as long as the exchange can be asked about an order that never filled
 
@@ -94,6 +98,19 @@ class RedisStore:
         """Acknowledge one entry."""
         await self._redis.xack(message.stream, GROUP_EXECUTOR, message.id)
 
+    async def standings(self) -> Sequence[Standing]:
+        """Scan for snapshots, and read each with its stop and what is under way in one round trip."""
+        keys = self._keys
+        prefix = keys.snapshot("")
+        symbols = [key.removeprefix(prefix) async for key in self._redis.scan_iter(prefix + "*", count=500)]
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for symbol in symbols:
+                pipe.hgetall(keys.snapshot(symbol))
+                pipe.hgetall(keys.stop(symbol))
+                pipe.hgetall(keys.in_flight(symbol))
+            rows = await pipe.execute() if symbols else []
+        return [_standing(symbol, *rows[3 * number : 3 * number + 3]) for number, symbol in enumerate(symbols)]
+
     async def standing_stop(self, symbol: str) -> str:
         """Read the remembered stop."""
         return str(await self._redis.hget(self._keys.stop(symbol), "client_id") or "")
@@ -102,6 +119,20 @@ class RedisStore:
         """Write or delete the remembered stop."""
         fields = {"client_id": client_id, "trigger_price": trigger_price, "updated_ms": str(now_ms)}
         await self._keep_stop({"stop": self._keys.stop(symbol)}, {"fields": fields if client_id else {}})
+
+
+def _standing(
+    symbol: str, snapshot: Mapping[str, str], stop: Mapping[str, str], flights: Mapping[str, str]
+) -> Standing:
+    seen = Snapshot.from_fields(snapshot)
+    return Standing(
+        symbol=symbol,
+        position_amt=seen.position_amt,
+        mark_price=seen.mark_price,
+        stop_id=stop.get("client_id", ""),
+        trigger_price=parse_decimal(stop["trigger_price"]) if stop else None,
+        under_way_ms=max((int(until_ms) for until_ms in flights.values()), default=0),
+    )
 
 
 def _permit(text: str | None) -> Permit | None:

@@ -8,6 +8,7 @@ from quantum_common.settings import credentials
 from services.intent_executor.service import Executor
 from services.intent_executor.settings import ExecutorSettings
 from services.intent_executor.store import RedisStore, streams_written
+from services.intent_executor.warden import Warden
 
 SWEEP_EVERY_MS = 100
 
@@ -23,10 +24,12 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
             return
         store = RedisStore(runtime.redis, keys, lease.fence)
         executor = Executor(store, exchange.orders, runtime.clock, runtime.log, settings)
+        warden = Warden(store, exchange.orders, runtime.clock, runtime.log, settings)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
         await runtime.run(
             runtime.consumer(GROUP_EXECUTOR, handlers, recover=executor.recover),
             runtime.every(SWEEP_EVERY_MS, executor.sweep),
+            runtime.every(settings.intent_executor_stops_every_ms, warden.round),
             runtime.every(RENEW_EVERY_MS, lease.renew),
             owns=streams_written(keys),
         )

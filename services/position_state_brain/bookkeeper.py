@@ -6,7 +6,7 @@ from decimal import Decimal
 from quantum_common.clock import Clock
 from quantum_common.exchange.outcome import Found, Unknown
 from quantum_common.exchange.port import AccountPort, ExchangeUnavailable, FundingView, TradeView
-from quantum_common.ids import GUARD_PREFIX, ORDER_PREFIX, STOP_PREFIX, plan_of
+from quantum_common.ids import ORDER_PREFIX, STOP_PREFIXES, plan_of
 from quantum_common.log import Log
 from quantum_common.messages import JournalEntry
 from quantum_common.money import ZERO, plain
@@ -22,7 +22,7 @@ def origin_of(client_order_id: str) -> str:
     """Given an order's client id, return who it came from: plan, stop, liquidation, adl, settlement or foreign."""
     if client_order_id.startswith(ORDER_PREFIX):
         return "plan"
-    if client_order_id.startswith((STOP_PREFIX, GUARD_PREFIX)):
+    if client_order_id.startswith(STOP_PREFIXES):
         return "stop"
     return next((name for prefix, name in _FOREIGN_ORIGINS if client_order_id.startswith(prefix)), "foreign")
 

@@ -1,7 +1,6 @@
-"""The lease on a real Redis: one holder, a waiting second, a successor on the same machine, a fence that stops writes."""
+"""The lease on a real Redis: one holder, a waiting second, a successor that need not wait, a fence before writes."""
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,11 +59,10 @@ async def test_a_lease_that_nobody_took_over_is_taken_again(redis: Redis) -> Non
 
 
 async def test_a_successor_on_the_same_machine_does_not_wait_for_a_dead_process(redis: Redis) -> None:
-    child = subprocess.run(
-        [sys.executable, "-c", "from quantum_common.lease import Holder; print(Holder.me())"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    await redis.set(KEY, child.stdout.strip(), px=600_000)
+    program = "from quantum_common.lease import Holder; print(Holder.me())"
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    said, _ = await child.communicate()
+    await redis.set(KEY, said.decode().strip(), px=600_000)
     lease = Lease(redis, KEY, 5_000, LOG)
     assert await lease.acquire(pause, after(2))
 

@@ -71,6 +71,7 @@ class ScriptedExchange:
     leverages: dict[str, int] = field(default_factory=dict)
     status: str = "FILLED"
     fill: Decimal | None = None
+    one_stop_a_side: bool = False
 
     async def server_time_ms(self) -> int:
         return self.clock.now_ms()
@@ -120,6 +121,9 @@ class ScriptedExchange:
 
     async def place_stop(self, request: StopRequest) -> Commanding:
         self.calls.append("place_stop")
+        others = [stop for name, stop in self.stops.items() if stop.qty is None and name != request.client_id]
+        if self.one_stop_a_side and request.qty is None and others:
+            return Refused(-4130, "An open stop or take profit order with GTE and closePosition is existing.")
         outcome = self._command()
         if isinstance(outcome, Done):
             self.stops[request.client_id] = request

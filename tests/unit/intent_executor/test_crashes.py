@@ -22,6 +22,7 @@ from tests.unit.intent_executor.scripted import (
 CALLS_MAX = 40
 OUTCOMES: dict[str, tuple[Answer, ...]] = {
     "accepted": (),
+    "one stop a side": (),
     "refused": (Refused(-2019, "Margin is insufficient."),),
     "duplicate id": (Refused(-4116, "ClientOrderId is duplicated."),),
     "not sent, then accepted": (NotSent("connection refused", 100),),
@@ -37,6 +38,7 @@ async def world_before(redis: Redis, outcome: str, of: Plan) -> World:
     await redis.flushall()
     world = await World(redis, intent_executor_lookup_every_ms=2_000).begin()
     world.exchange.answers.extend(OUTCOMES[outcome])
+    world.exchange.one_stop_a_side = outcome == "one stop a side"
     if of.action != "OPEN":  # there is a position, and a stop that guards it
         old = StopRequest(SYMBOL, Side.SELL, of.price or of.qty, OLD_STOP)
         world.exchange.stops[OLD_STOP] = old
@@ -75,7 +77,11 @@ async def holds_up(world: World, of: Plan, where: str) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "action"),
-    [*((outcome, action) for outcome in OUTCOMES for action in ("OPEN", "CLOSE_FULL")), ("accepted", "UPDATE_SL")],
+    [
+        *((outcome, action) for outcome in OUTCOMES for action in ("OPEN", "CLOSE_FULL")),
+        ("accepted", "UPDATE_SL"),
+        ("one stop a side", "UPDATE_SL"),
+    ],
 )
 async def test_a_kill_at_any_call_leaves_one_result_and_at_most_one_order(
     redis: Redis, action: str, outcome: str

@@ -13,6 +13,7 @@ from quantum_common.messages import Decision, Issuer, Malformed, Plan, Side
 from quantum_common.reasons import Gate
 from quantum_common.state import OrderState, TradingState
 from quantum_common.stream import Message
+from services.intent_executor.stops import refusal
 from services.intent_executor.store import streams_written
 from tests.unit.intent_executor.scripted import KEYS, NOW_MS, ORDER_ID, SYMBOL, Lost, World, permit, plan
 
@@ -439,7 +440,7 @@ async def test_an_add_replaces_the_stop_that_stood(redis: Redis) -> None:
     await stands(world)
     await world.send(plan())
     assert set(world.exchange.stops) == {"qs-" + plan().plan_id}
-    assert world.exchange.calls == ["place", "place_stop", "cancel_stop"]
+    assert world.exchange.calls == ["place", "place_stop", "cancel_stop", "cancel_stop"]
 
 
 async def test_an_old_stop_that_cannot_be_cancelled_does_not_hold_up_the_result(redis: Redis) -> None:
@@ -477,27 +478,21 @@ async def test_a_moved_stop_is_placed_before_the_old_one_goes(redis: Redis) -> N
     result = await world.send(plan("UPDATE_SL", stop_loss=D(49_500)))
     assert (result.executed, result.order_status, result.details) == (True, "STOP_PLACED", "stop at 49500")
     assert set(world.exchange.stops) == {"qs-" + plan().plan_id}
-    assert world.exchange.calls == ["place_stop"] * 3 + ["cancel_stop"]
+    assert world.exchange.calls == ["place_stop"] * 3 + ["cancel_stop"] * 2
     assert world.exchange.requests == []
 
 
 async def test_where_one_stop_a_side_is_allowed_a_guard_stands_while_they_change(redis: Redis) -> None:
     world = await a_world(redis)
     await stands(world)
-    place = world.exchange.place_stop
+    world.exchange.one_stop_a_side = True
     standing: list[set[str]] = []
-
-    async def one_a_side(request: StopRequest) -> Any:
-        if request.qty is None and any(stop.qty is None for stop in world.exchange.stops.values()):
-            return Refused(-4130, "An open stop or take profit order with GTE and closePosition is existing.")
-        return await place(request)
 
     async def cancel(client_id: str) -> Any:
         world.exchange.stops.pop(client_id, None)
         standing.append(set(world.exchange.stops))
         return Done()
 
-    vars(world.exchange)["place_stop"] = one_a_side
     vars(world.exchange)["cancel_stop"] = cancel
     result = await world.send(plan("UPDATE_SL"))
     assert result.executed
@@ -628,3 +623,30 @@ async def test_nothing_is_sent_on_a_server_that_was_not_met(redis: Redis) -> Non
     assert world.exchange.requests == []
     await world.restart()
     assert (await world.result()).executed
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+async def test_whatever_fails_while_stops_change_one_of_them_stands(redis: Redis, fails_at: int) -> None:
+    """Guard, cancel, new: the step that fails leaves the old stop, or the guard."""
+    world = await a_world(redis)
+    await stands(world)
+    world.exchange.one_stop_a_side = True
+    world.exchange.commands.extend([None] * (fails_at - 1))
+    world.exchange.commands.append(Refused(-2021, "Order would immediately trigger."))
+    result = await world.send(plan("UPDATE_SL"))
+    assert (result.executed, result.gate) == (False, Gate.EXCHANGE_REJECTED)
+    assert world.exchange.stops
+    assert await world.standing_stop() in world.exchange.stops
+
+
+def test_a_command_that_was_done_has_no_refusal() -> None:
+    with pytest.raises(ValueError, match="this was done"):
+        refusal(Done("yes"))
+
+
+async def test_a_moved_stop_that_names_no_price_is_a_broken_invariant(redis: Redis) -> None:
+    world = await a_world(redis)
+    await world.permitted(plan("UPDATE_SL", stop_loss=None))
+    await world.planned(plan("UPDATE_SL", stop_loss=None))
+    with pytest.raises(ValueError, match="cannot have been permitted"):
+        await world.deliver()
