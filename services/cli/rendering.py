@@ -17,6 +17,7 @@ GATE_ROWS = 4
 RESULT_ROWS_MAX = 8
 FRAME_ROWS = 4 + 3 + 1 + 1 + GATE_ROWS + 1  # header, rules, column heads of both tables, gates, footer
 STATE_STYLES = {"ACTIVE": "bold green", "REDUCING": "bold yellow", "HALTED": "bold red"}
+IDLE_NOTE = "Ctrl-C stops everything, in order; `quantum redis COMMAND` looks into its Redis"
 HOPS = {"order": "intent→order", "ledger": "fill→ledger", "result": "intent→result"}
 
 
@@ -41,7 +42,7 @@ def render(board: Board, title: str, address: str, note: str, size: tuple[int, i
     ]
     parts += [_result(outcome) for outcome in list(board.results)[-results:] if results]
     parts += [Text("") for _ in range(results - len(board.results))]
-    parts.append(Text(note or "Ctrl-C stops everything, in order", "yellow" if note else "dim", no_wrap=True))
+    parts.append(Text(note or IDLE_NOTE, "yellow" if note else "dim", no_wrap=True))
     return Group(*parts)
 
 
@@ -93,8 +94,9 @@ def _money(board: Board) -> Text:
     equity = _number(board.equity, 2)
     text = Text("equity ", "dim")
     text.append(equity or "?", "bold")
-    if board.drawdown_pct and Decimal(board.drawdown_pct):
-        text.append(f" drawdown {_number(100 * Decimal(board.drawdown_pct), 2)} %", "dim")
+    drawdown = _number(100 * Decimal(board.drawdown_pct or "0"), 2)
+    if drawdown != "0.00":
+        text.append(f" drawdown {drawdown} %", "dim")
     return text
 
 
@@ -147,8 +149,8 @@ def _cells(row: PositionRow) -> list[Text]:
             "?" if difference is None else "=" if not difference else plain(difference),
             "red" if difference else "green",
         ),
-        Text(_number(row.entry_price, 6) if row.entry_price else ""),
-        Text(_number(row.mark_price, 6) if row.mark_price else ""),
+        Text(_price(row.entry_price)),
+        Text(_price(row.mark_price)),
         Text(f"{profit:+.2f}" if profit else "", "green" if profit and profit > 0 else "red"),
     ]
 
@@ -164,7 +166,14 @@ def _number(value: Decimal | str | None, places: int) -> str:
     if value in (None, ""):
         return ""
     text = f"{Decimal(str(value)):,.{places}f}"
-    return text.rstrip("0").rstrip(".") if places > 2 else text
+    return text.rstrip("0").removesuffix(".") if places > 2 else text
+
+
+def _price(price: Decimal | None) -> str:
+    """Given a price, return it with about seven digits: more tell nothing at a glance."""
+    if not price:
+        return ""
+    return _number(price, max(2, 6 - max(price.adjusted(), 0)) if price >= 1 else 6)
 
 
 def _lower(board: Board) -> RenderableType:

@@ -87,7 +87,7 @@ class Run:
         stopped = self.signals.requested()
         if self.signals.urgent():
             return None
-        self.screen.say("no new wishes; waiting for what is under way, then comparing with the exchange")
+        self.screen.say("stopping: what is under way ends, then the books are compared")
         self.supervisor.stop_one(WISHING, WISHING_ENDS_WITHIN_S)
         pipeline, hurry = self.pipeline, self.signals.urgent if stopped else self.signals.requested
         settling = Settling(pipeline.redis, pipeline.keys, pipeline.link, pipeline.symbols, self.tend, hurry)
@@ -126,7 +126,7 @@ class Run:
 
     def _address(self) -> str:
         port = self.pipeline.redis_port
-        return f"redis-cli -p {port} or quantum redis" if port else self.pipeline.address.url
+        return f"redis-cli -p {port}" if port else self.pipeline.address.url
 
     def _note(self) -> None:
         """Write down what runs, for whoever looks for it."""

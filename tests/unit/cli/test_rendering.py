@@ -86,6 +86,20 @@ def test_what_is_wrong_stands_out_in_words() -> None:
         assert words in text, words
 
 
+@pytest.mark.parametrize(
+    ("price", "shown"),
+    [
+        ("104268.193542", "104,268.19"),
+        ("3535.726683", "3,535.727"),
+        ("2.466775", "2.466775"),
+        ("0.0000123", "0.000012"),
+    ],
+)
+def test_prices_keep_about_seven_digits(price: str, shown: str) -> None:
+    row = PositionRow("XUSDT", Decimal(1), Decimal(1), None, Decimal(price), None, "")
+    assert f" {shown} " in drawn(board(positions=(row,)))
+
+
 def test_before_anything_is_known_it_says_so() -> None:
     empty = board(
         trading_state="", equity="", drawdown_pct="", beating=(), positions=(), gates=Counter(), groups=(), results=()
