@@ -171,6 +171,8 @@ class Plan(Stamped):
             raise ValueError(f"decision {self.decision} with gate {self.gate}")
         if self.decision is Decision.EXECUTE and self.qty == 0 and self.action is not Action.UPDATE_SL:
             raise ValueError("an executable plan needs a quantity")
+        if self.decision is Decision.EXECUTE and self.action is Action.UPDATE_SL and self.stop_loss is None:
+            raise ValueError("an executable UPDATE_SL must say stop_loss")
         if self.reduce_only != (self.eval_type is EvalType.EXIT):
             raise ValueError(f"reduceOnly {self.reduce_only} on an {self.eval_type}")
         return self

@@ -644,9 +644,7 @@ def test_a_command_that_was_done_has_no_refusal() -> None:
         refusal(Done("yes"))
 
 
-async def test_a_moved_stop_that_names_no_price_is_a_broken_invariant(redis: Redis) -> None:
+async def test_a_moved_stop_that_names_no_price_breaks_the_contract(redis: Redis) -> None:
     world = await a_world(redis)
-    await world.permitted(plan("UPDATE_SL", stop_loss=None))
-    await world.planned(plan("UPDATE_SL", stop_loss=None))
-    with pytest.raises(ValueError, match="cannot have been permitted"):
-        await world.deliver()
+    with pytest.raises(Malformed, match="must say stop_loss"):
+        await world.executor.handle_plan(Message(KEYS.plans, "1-1", {**plan("UPDATE_SL").to_fields(), "stop_loss": ""}))
