@@ -14,7 +14,7 @@ from redis.asyncio import Connection, ConnectionPool, Redis, UnixDomainSocketCon
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -24,8 +24,8 @@ SOCKET_TIMEOUT_S = 10.0
 BLOCK_MS = 1000
 MAX_CONNECTIONS = 64
 
-# What means "Redis is not there now": wait and go on. Everything else that Redis says is a broken invariant.
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OSError)
+# What means "Redis cannot do it now": wait and go on. Everything else that Redis says is a broken invariant.
+UNREACHABLE = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
 
 __all__ = ["BLOCK_MS", "UNREACHABLE", "Redis", "RedisError", "connect", "connect_url"]
 

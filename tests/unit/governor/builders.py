@@ -31,8 +31,9 @@ def plan(action: str = "OPEN", **changes: Any) -> Plan:
         "plan_id": "plan-1", "intent_id": "intent-1", "decision": Decision.EXECUTE, "gate": None, "symbol": "BTCUSDT",
         "side": Side.BUY if entry else Side.SELL, "eval_type": wish.eval_type, "action": wish,
         "type": OrderType.STOP_MARKET if wish is Action.UPDATE_SL else OrderType.MARKET, "qty": Decimal("0.01"),
-        "reduce_only": not entry, "price": Decimal(50_000), "leverage": 2 if entry else None, "stop_loss": None,
-        "take_profit": None, "confidence": None, "regime": "", "expires_ms": NOW_MS + 5_000, "source": "ai-engine",
+        "reduce_only": not entry, "price": Decimal(50_000), "leverage": 2 if entry else None,
+        "stop_loss": Decimal(49_000) if wish is Action.UPDATE_SL else None, "take_profit": None, "confidence": None,
+        "regime": "", "expires_ms": NOW_MS + 5_000, "source": "ai-engine",
         "gates": "[]", "ts_ms": NOW_MS - 5,
     }  # fmt: skip
     return Plan.model_validate(values | changes)
