@@ -35,7 +35,7 @@ class MarketOrder(_Body):
     """What the market is to do: `price` or `jump_bps` for a symbol, `funding` for a symbol, `paused` for all."""
 
     symbol: str | None = None
-    price: Decimal | None = Field(default=None, gt=0)
+    price: Decimal | None = Field(default=None, gt=0, lt=10**9)
     jump_bps: int | None = None
     funding: Decimal | None = Field(default=None, description="a rate, charged now")
     status: SymbolStatus | None = None

@@ -29,8 +29,16 @@ class Bar(NamedTuple):
     taker_quote_volume: int
 
 
-def _column() -> "array[int]":
-    return array("q")
+_SHORT, _LONG = "i", "q"  # four bytes a price, eight where a price does not fit
+_SHORT_MAX = 2**31 - 1
+
+
+def _prices() -> "array[int]":
+    return array(_SHORT)
+
+
+def _volumes() -> "array[int]":
+    return array(_LONG)
 
 
 @dataclass(slots=True)
@@ -40,11 +48,11 @@ class MinuteBars:
     price_decimals: int
     volume_decimals: int
     first_open_ms: int
-    open: "array[int]" = field(default_factory=_column)
-    high: "array[int]" = field(default_factory=_column)
-    low: "array[int]" = field(default_factory=_column)
-    close: "array[int]" = field(default_factory=_column)
-    volume: "array[int]" = field(default_factory=_column)
+    open: "array[int]" = field(default_factory=_prices)
+    high: "array[int]" = field(default_factory=_prices)
+    low: "array[int]" = field(default_factory=_prices)
+    close: "array[int]" = field(default_factory=_prices)
+    volume: "array[int]" = field(default_factory=_volumes)
 
     def __len__(self) -> int:
         return len(self.open)
@@ -56,22 +64,39 @@ class MinuteBars:
 
     def append(self, prices: tuple[int, int, int, int], volume: int) -> None:
         """Given open, high, low, close and volume of the next minute, add it."""
+        self._make_room(prices[1])
         self.open.append(prices[0])
         self.high.append(prices[1])
         self.low.append(prices[2])
         self.close.append(prices[3])
         self.volume.append(volume)
 
+    def overwrite(self, index: int, prices: tuple[int, int, int, int]) -> None:
+        """Given an index and its open, high, low and close, have them in place of those before."""
+        self._make_room(prices[1])
+        self.open[index], self.high[index], self.low[index], self.close[index] = prices
+
+    def _make_room(self, price: int) -> None:
+        """Given the highest price to come, see that the columns can hold it."""
+        if price > _SHORT_MAX and self.open.typecode == _SHORT:
+            self._rescale(1, _LONG)
+
+    def _rescale(self, scale: int, typecode: str) -> None:
+        self.open, self.high, self.low, self.close = (
+            array(typecode, [value * scale for value in column])
+            for column in (self.open, self.high, self.low, self.close)
+        )
+
     def widen(self, price_decimals: int, volume_decimals: int) -> None:
         """Given how many decimals prices and volumes need, rescale what is there where it has fewer."""
         if price_decimals > self.price_decimals:
             scale = 10 ** (price_decimals - self.price_decimals)
-            for column in (self.open, self.high, self.low, self.close):
-                column[:] = array("q", [value * scale for value in column])
+            fits = max(self.high, default=0) * scale <= _SHORT_MAX
+            self._rescale(scale, _SHORT if fits else _LONG)
             self.price_decimals = price_decimals
         if volume_decimals > self.volume_decimals:
             scale = 10 ** (volume_decimals - self.volume_decimals)
-            self.volume[:] = array("q", [value * scale for value in self.volume])
+            self.volume = array(_LONG, [value * scale for value in self.volume])
             self.volume_decimals = volume_decimals
 
     def drop_before(self, index: int) -> None:

@@ -77,9 +77,7 @@ class Quote:
     def close_bar(self) -> Bar:
         """End the running minute as it was traded and return its bar."""
         if self.offset:
-            bars, index = self.bars, self.index
-            bars.open[index], bars.high[index], bars.low[index] = self.open, self.high, self.low
-            bars.close[index] = self.last
+            self.bars.overwrite(self.index, (self.open, self.high, self.low, self.last))
         return self.bars.at(self.index)
 
     def running_bar(self) -> Bar:

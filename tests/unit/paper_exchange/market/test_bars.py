@@ -49,6 +49,19 @@ def test_decimals_gained_later_rescale_what_is_there() -> None:
     assert (bars.open[0], bars.close[0], bars.volume[0]) == (1000, 1100, 500)
 
 
+def test_prices_too_large_for_four_bytes_take_eight() -> None:
+    bars = bars_of((10, 12, 9, 11, 5))
+    bars.append((10, 2**40, 9, 11), 5)
+    bars.overwrite(0, (10, 2**41, 9, 11))
+    assert (bars.at(0).high, bars.at(1).high, bars.at(1).low) == (2**41, 2**40, 9)
+    grown = bars_of((10, 12, 9, 11, 5))
+    grown.widen(12, 2)
+    assert grown.at(0).open == 10 * 10**11
+    rewritten = bars_of((10, 12, 9, 11, 5))
+    rewritten.overwrite(0, (1, 2**33, 1, 7))
+    assert rewritten.at(0).close == 7
+
+
 def test_many_minutes_make_one_candle() -> None:
     bars = bars_of((10, 15, 9, 11, 5), (11, 13, 4, 12, 6), (12, 14, 11, 13, 7))
     whole = bars.between(0, 3, (START_MS, START_MS + 3 * MINUTE_MS - 1))
