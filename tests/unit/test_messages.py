@@ -87,7 +87,7 @@ def plans(draw: st.DrawFn) -> Plan:
         plan_id=draw(names), intent_id=draw(names), decision=Decision.BLOCKED if gate else Decision.EXECUTE, gate=gate,
         symbol=draw(symbols), side=draw(st.sampled_from(Side)), eval_type=action.eval_type, action=action,
         type=draw(st.sampled_from(OrderType)), qty=draw(price), reduce_only=action.eval_type is EvalType.EXIT,
-        price=draw(maybe(price)), leverage=draw(maybe(st.integers(1, 125))), 
+        price=draw(maybe(price)), leverage=draw(maybe(st.integers(1, 125))),
         stop_loss=draw(price if action is Action.UPDATE_SL else maybe(price)),
         take_profit=draw(maybe(price)), confidence=draw(maybe(numbers(0, 1))), regime=draw(texts),
         expires_ms=draw(moments), source=draw(names), gates=draw(texts), ts_ms=draw(st.integers(1000, 10**15)),

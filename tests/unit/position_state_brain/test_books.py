@@ -481,3 +481,30 @@ async def test_the_best_mark_price_since_the_opening_is_kept(redis: Redis) -> No
 
 def test_p33_trims_the_streams_that_only_it_writes() -> None:
     assert streams_written(KEYS) == (KEYS.journal, KEYS.reconcile_events)
+
+
+async def test_a_symbol_that_redis_forgot_while_we_run_begins_anew_and_converges(redis: Redis) -> None:
+    world = await a_world(redis)
+    await world.happen(trade(1, "1"))
+    await redis.delete(KEYS.fills(SYMBOL), KEYS.ledger(SYMBOL))
+    await world.happen(trade(2, "1"))
+    await world.cycles(8)
+    assert (await world.ledger()).position_amt == D(2)
+    assert await world.hold() is None
+    shelf = await world.store.book(SYMBOL)
+    assert shelf.whole
+
+
+async def test_a_torn_fact_is_mended_by_the_next_booking(redis: Redis) -> None:
+    """A fact stands without its journal entry and its ledger, and nobody has started anew since."""
+    world = await a_world(redis)
+    await world.happen(trade(1, "1"))
+    before: Any = await redis.hgetall(KEYS.ledger(SYMBOL))
+    await world.happen(trade(2, "2"))
+    await redis.xdel(KEYS.journal, (await world.ledger()).journal_id)
+    await redis.delete(KEYS.ledger(SYMBOL))
+    await redis.hset(KEYS.ledger(SYMBOL), mapping=before)
+    await redis.hset(KEYS.fills(SYMBOL), "booked", "1")
+    await world.happen(trade(3, "1"))
+    assert (await world.ledger()).position_amt == D(4)
+    await agrees(world)
