@@ -104,6 +104,12 @@ class Keys:
         return f"{self.prefix}:position:inflight:{symbol}"
 
     @property
+    def requests(self) -> str:
+        """Hash: symbol → JSON of what an operator asks of P3.3 (release a hold, rebuild a ledger); written by
+        operators' commands, taken away by P3.3 once it is done or out of date."""
+        return f"{self.prefix}:position:requests"
+
+    @property
     def portfolio(self) -> str:
         """Hash: equity, drawdown, exposure; written by p33. Read by everyone."""
         return f"{self.prefix}:state:portfolio"
@@ -155,6 +161,11 @@ class Keys:
     def stop(self, symbol: str) -> str:
         """Hash: the protective stop that stands on the exchange for this symbol; written by intent-executor."""
         return f"{self.prefix}:stop:{symbol}"
+
+    @property
+    def budget(self) -> str:
+        """Hash with TTL: what is used of the account's rate limits; written by every service that asks the exchange."""
+        return f"{self.prefix}:budget"
 
     def lease(self, service: str) -> str:
         """String with TTL: which instance of a service may write; written by that service's instances."""

@@ -2,6 +2,7 @@
 
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
+from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from services.ai_engine.momentum_model import momentum_model
 from services.ai_engine.service import Engine, Universe
 from services.ai_engine.settings import AiSettings
@@ -28,10 +29,12 @@ async def start(runtime: Runtime[AiSettings]) -> None:
             policy=policy,
             progress=runtime.progress,
         )  # fmt: skip
+        budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(
             runtime.until_stopped(_follow(runtime, engine)),
             runtime.until_stopped(runtime.every(RULES_EVERY_MS, engine.refresh_rules)),
             runtime.every(WATCH_EVERY_MS, engine.watch),
+            runtime.every(SHARE_EVERY_MS, budget.share),
             owns=(runtime.keys.intents,),
         )
 

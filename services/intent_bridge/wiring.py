@@ -2,6 +2,7 @@
 
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
+from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_BRIDGE
 from services.intent_bridge.service import Bridge, lane
 from services.intent_bridge.settings import BridgeSettings
@@ -17,8 +18,10 @@ async def start(runtime: Runtime[BridgeSettings]) -> None:
         state = RedisState(runtime.redis, keys, log)
         bridge = Bridge(state, exchange.market, clock, settings.limits, keys.prefix, log)
         await bridge.refresh_rules()
+        budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(
             runtime.consumer(GROUP_BRIDGE, {keys.intents: bridge.handle}, lane=lane),
             runtime.every(RULES_EVERY_MS, bridge.refresh_rules),
+            runtime.every(SHARE_EVERY_MS, budget.share),
             owns=(keys.plans,),
         )

@@ -2,6 +2,7 @@
 
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
+from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_EXECUTOR
 from quantum_common.lease import RENEW_EVERY_MS
 from quantum_common.settings import credentials
@@ -26,10 +27,12 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
         executor = Executor(store, exchange.orders, runtime.clock, runtime.log, settings)
         warden = Warden(store, exchange.orders, runtime.clock, runtime.log, settings)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
+        budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(
             runtime.consumer(GROUP_EXECUTOR, handlers, recover=executor.recover),
             runtime.every(SWEEP_EVERY_MS, executor.sweep),
             runtime.every(settings.intent_executor_stops_every_ms, warden.round),
             runtime.every(RENEW_EVERY_MS, lease.renew),
+            runtime.every(SHARE_EVERY_MS, budget.share),
             owns=streams_written(keys),
         )

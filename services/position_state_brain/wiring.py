@@ -2,6 +2,7 @@
 
 from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
+from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_P33
 from quantum_common.lease import RENEW_EVERY_MS
 from quantum_common.settings import credentials
@@ -25,11 +26,13 @@ async def start(runtime: Runtime[P33Settings]) -> None:
         brain = PositionStateBrain(store, exchange.account, runtime.clock, runtime.log, settings)
         await runtime.insist(brain.recover)  # before anything else; the consumer does it where Redis comes back another
         handlers = {keys.plans: brain.handle_plan, keys.results: brain.handle_result}
+        budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(
             runtime.consumer(GROUP_P33, handlers, recover=brain.recover),
             runtime.listen(brain.listen),
             runtime.every(settings.p33_snapshot_every_ms, brain.snapshot),
             runtime.every(SYNC_EVERY_MS, brain.sync),
             runtime.every(RENEW_EVERY_MS, lease.renew),
+            runtime.every(SHARE_EVERY_MS, budget.share),
             owns=streams_written(keys),
         )
