@@ -39,11 +39,8 @@ lint: $(DEV_STAMP) ## ruff (rules and format) and mypy
 	$(PYTHON) -m mypy
 
 .PHONY: bench
-bench: $(DEV_STAMP) ## Run the benchmarks and print their tables
-	@for script in benchmarks/[a-z]*.py; do
-	    echo "== $$script"
-	    $(PYTHON) "$$script"
-	done
+bench: $(DEV_STAMP) ## Run the benchmarks and print their tables; ARGS="sustained --minutes 10" picks one
+	@$(PYTHON) -m benchmarks $(ARGS)
 
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in

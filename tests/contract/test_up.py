@@ -101,8 +101,7 @@ def test_a_run_trades_keeps_every_guarantee_and_is_resumed(
     assert found["symbols_traded"] > 0
     assert found["ledger_matches_exchange"] is True
     assert {name: found["guarantees"][name] for name in CHECKED} == dict.fromkeys(CHECKED, True)
-    assert found["guarantees"]["G5"] is None
-    assert found["guarantees"]["G8"] is None
+    assert False not in found["guarantees"].values()
     assert all(found["latency_ms"][hop]["p50"] is not None for hop in found["latency_ms"])
     assert found["rss_mib"].keys() >= DAEMONS
     assert not any(alive(pid) for pid in children(folder).values())
