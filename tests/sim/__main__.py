@@ -20,17 +20,20 @@ def main() -> int:
         return show(run(arguments.seed, trace=True))
     began = time.monotonic()
     faults: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
     violations = 0
     with multiprocessing.Pool() as pool:
         seeds = range(arguments.first, arguments.first + arguments.seeds)
         for outcome in pool.imap_unordered(run, seeds, chunksize=8):
             faults.update(outcome.faults)
+            seen.update(outcome.probes)
             if outcome.violations:
                 violations += len(outcome.violations)
                 for violation in outcome.violations:
                     print(f"seed {outcome.seed}: {violation}")
                 print(f"  replay: python -m tests.sim --seed {outcome.seed}", flush=True)
     minutes = (time.monotonic() - began) / 60
+    print("probes:", " ".join(f"{name}={count}" for name, count in sorted(seen.items())))
     print("faults:", " ".join(f"{name}={count}" for name, count in sorted(faults.items())))
     print(
         f"schedules={arguments.seeds} faults={faults.total()} violations={violations}"

@@ -1,11 +1,15 @@
 """What a service holds in place of a Redis client: the same calls, each a step of the world."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from types import TracebackType
 from typing import Any, Self
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
+from quantum_common.scripts import FENCED
 from tests.sim.redis import Server, Torn, flat
 from tests.sim.world import Call, World
 
@@ -18,6 +22,7 @@ class RedisState:
     def __init__(self, world: World) -> None:
         self.world = world
         self.server = Server(lambda: world.now_ms)
+        self.rewrite: Callable[[str], str] = str  # what a mutant does to a script's text
         self.up = True
         self.images: list[bytes] = []
         self.parked: dict[str, list[Callable[[], None]]] = {}
@@ -36,10 +41,15 @@ class RedisState:
             if odds.redis_down and chance() < odds.redis_down:
                 self.crash(forget=bool(self.images) and chance() < 0.5)
                 raise RedisConnectionError("redis died")
+            if odds.redis_full and not server.full and chance() < odds.redis_full:
+                self._fill()
             if tearable and odds.torn and chance() < odds.torn:
                 server.tear_after = world.rng.randint(0, 5)
         try:
             value = effect(server)
+        except ResponseError as error:
+            world.probes["fenced"] += str(error).startswith(FENCED)
+            raise
         except Torn:
             world.faults["torn"] += 1
             world.say("REDIS died inside a script")
@@ -50,6 +60,19 @@ class RedisState:
         if server.written:
             self._wake()
         return value
+
+    def _fill(self) -> None:
+        """Be out of memory for a while: what grows is refused."""
+        world = self.world
+        world.faults["redis_full"] += 1
+        world.say("REDIS full")
+        self.server.full = True
+
+        def freed() -> None:
+            self.server.full = False
+            world.say("REDIS has memory again")
+
+        world.later(world.rng.randint(20, 2500), freed)
 
     def _wake(self) -> None:
         written, self.server.written = self.server.written, []
@@ -90,11 +113,11 @@ class SimRedis:
 
     def register_script(self, source: str) -> Callable[..., Call]:
         """Return the script, to be called as redis-py's is."""
-        name = next((line for line in source.splitlines() if line.startswith("-- ")), "script")[3:60]
+        name, source = script_name(source), self._state.rewrite(source)
 
         def call(keys: Sequence[str], args: Sequence[str]) -> Call:
             return self._call(
-                f"script[{name}]",
+                name,
                 lambda server: server.script(source, list(keys), [str(arg) for arg in args]),
                 tearable=True,
             )
@@ -112,13 +135,25 @@ class SimRedis:
 
     def xrevrange(self, key: str, count: int) -> Call:
         """Return the newest entries."""
-        return self._call("XREVRANGE " + key, lambda server: server.do_xrange(key)[::-1][:count])
+        return self._call(
+            "XREVRANGE " + key,
+            lambda server: [(i, pairs(row)) for i, row in server.do_xrevrange(key, "+", "-", "COUNT", str(count))],
+        )
 
     def __getattr__(self, name: str) -> Callable[..., Call]:
         def call(*args: Any, **options: Any) -> Call:
             return self._call(f"{name} {args[0]}", command(name, args, options))
 
         return call
+
+
+@cache
+def script_name(source: str) -> str:
+    """Given a script's text with what was put before it, return the name of its file."""
+    folder = files("quantum_common") / "lua"
+    return next(
+        path.name.removesuffix(".lua") for path in folder.iterdir() if source.endswith(path.read_text(encoding="utf-8"))
+    )
 
 
 def command(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Callable[[Server], Any]:

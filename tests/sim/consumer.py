@@ -40,6 +40,7 @@ class SimConsumer:
         self.in_hand: set[tuple[str, str]] = set()
         self.met = False
         self.dead: list[tuple[str, str]] = []
+        self.early = False  # a mutant's: acknowledge before the effect
 
     def _run(self, label: str, effect: Callable[[Server], object]) -> Call:
         return Call(label, lambda: self.redis.run(effect), DELAY_MS, lost)
@@ -146,10 +147,12 @@ class SimConsumer:
         failures = 0
         while True:
             try:
+                if self.early:
+                    await self._acknowledge(message)
                 await self.handlers[message.stream](message)
             except Malformed as reason:
                 self.dead.append((message.id, str(reason)))
-                await self._run("bury", lambda server: server.do_xack(message.stream, self.group, message.id))
+                await self._acknowledge(message)
             except UNREACHABLE:
                 await self.clock.sleep_ms(BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)])
                 self.met = False
@@ -161,3 +164,6 @@ class SimConsumer:
                 await self.clock.sleep_ms(error.retry_after_ms)
                 continue
             return
+
+    def _acknowledge(self, message: Message) -> Call:
+        return self._run("ack", lambda server: server.do_xack(message.stream, self.group, message.id))

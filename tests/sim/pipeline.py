@@ -1,6 +1,6 @@
 """The services' own code, wired to the simulated ports: bridge, governor, P3.3, executor, and somebody who wishes."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, cast
@@ -8,11 +8,13 @@ from typing import Any, cast
 from quantum_common import ids
 from quantum_common.exchange.port import ExchangeUnavailable
 from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, Keys
+from quantum_common.lease import RENEW_EVERY_MS, Holder, Lease
 from quantum_common.log import Log
 from quantum_common.messages import Action, Intent, Side
 from quantum_common.redis_client import UNREACHABLE, Redis
+from quantum_common.scripts import Fence
 from quantum_common.state import TradingState
-from quantum_common.stream import symbol_lane
+from quantum_common.stream import Message, symbol_lane, trim
 from services.governor import service as governor_service
 from services.governor.service import Governor
 from services.governor.settings import GovernorSettings
@@ -24,18 +26,26 @@ from services.intent_bridge.store import RedisState as BridgeState
 from services.intent_executor.service import Executor
 from services.intent_executor.settings import ExecutorSettings
 from services.intent_executor.store import RedisStore as ExecutorStore
+from services.intent_executor.store import streams_written as executor_streams
+from services.intent_executor.warden import Warden
 from services.position_state_brain.service import PositionStateBrain
 from services.position_state_brain.settings import P33Settings
 from services.position_state_brain.store import RedisStore as P33Store
+from services.position_state_brain.store import streams_written as p33_streams
 from tests.sim.client import RedisState, SimRedis
-from tests.sim.consumer import SimConsumer
-from tests.sim.exchange import GATEWAY_MS, PRICES, READ_LAG_MS, Exchange, SimPort
+from tests.sim.consumer import Handler, SimConsumer
+from tests.sim.exchange import GATEWAY_MS, PRICES, READ_LAG_MS, Exchange
+from tests.sim.port import SimPort
 from tests.sim.world import Process, SimClock, World
 
 SYMBOLS = tuple(PRICES)
 KEYS = Keys()
 RECV_WINDOW_MS = 2000
-COMMON: dict[str, Any] = {"quantum_recv_window_ms": RECV_WINDOW_MS}
+LEASE_MS = 4000
+STOPS_EVERY_MS = 2000
+TRIM_EVERY_MS = 3000
+KEEP_MS = 10_000
+COMMON: dict[str, Any] = {"quantum_recv_window_ms": RECV_WINDOW_MS, "quantum_lease_ms": LEASE_MS}
 EXECUTOR = ExecutorSettings(
     **COMMON, intent_executor_allowlist=SYMBOLS, intent_executor_gateway_ms=GATEWAY_MS,
     intent_executor_read_lag_ms=READ_LAG_MS, intent_executor_permit_wait_ms=4000,
@@ -57,12 +67,12 @@ GOVERNOR = GovernorSettings(
 
 
 class Quiet:
-    """A log for the simulation: into the trace where one is kept, else nowhere."""
+    """A log for the simulation: warnings and errors are counted, all of it goes into the trace where one is kept."""
 
     def __init__(self, world: World, name: str) -> None:
         self._world, self._name = world, name
         if world.lines is None:
-            self.debug = self.info = self.warning = self.error = self._nothing  # type: ignore[method-assign]
+            self.debug = self.info = self._nothing  # type: ignore[method-assign]
 
     def _nothing(self, event: str, **fields: object) -> None:
         pass
@@ -70,24 +80,46 @@ class Quiet:
     def _say(self, event: str, **fields: object) -> None:
         self._world.say(f"[{self._name}]", event, fields)
 
-    debug = info = warning = error = _say
+    def _count(self, event: str, **fields: object) -> None:
+        self._world.probes[event] += 1
+        self._world.say(f"[{self._name}]", event, fields)
+
+    debug = info = _say
+    warning = error = _count
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the daemons are made of; a mutant replaces a part of it."""
+
+    executor: type[Executor] = Executor
+    brain: type[PositionStateBrain] = PositionStateBrain
+    executor_store: type[ExecutorStore] = ExecutorStore
+    p33_store: type[P33Store] = P33Store
+    rewrite: Callable[[str], str] = str  # of a script's text
+    trim: Callable[[Redis, Sequence[str], int, int], Awaitable[int]] = trim
+    early: frozenset[str] = frozenset()  # groups that acknowledge before the effect
+
+
+HEALTHY = Build()
 
 
 @dataclass
 class Pipeline:
-    """One world's exchange, Redis, wishes and daemons. `make_executor` and `make_brain` are what mutants replace."""
+    """One world's exchange, Redis, wishes and daemons."""
 
     world: World
     wishes: int
-    make_executor: type[Executor] = Executor
-    make_brain: type[PositionStateBrain] = PositionStateBrain
-    make_executor_store: type[ExecutorStore] = ExecutorStore
-    make_p33_store: type[P33Store] = P33Store
+    build: Build = HEALTHY
+    doubled: bool = False  # a second executor and a second P3.3 on another machine
     wished: dict[str, Intent] = field(default_factory=dict)
     consumers: list[SimConsumer] = field(default_factory=list)
+    moves: list[tuple[str, str, str]] = field(default_factory=list)  # order record, state before, state after
 
     def __post_init__(self) -> None:
         self.redis = RedisState(self.world)
+        self.redis.rewrite = self.build.rewrite
+        self.redis.server.observe = self._observe
         self.exchange = Exchange(self.world)
         mains: dict[str, Callable[[Process], Coroutine[Any, Any, None]]] = {
             "position-state-brain": self.p33,
@@ -97,9 +129,18 @@ class Pipeline:
             "ai-engine": self.wisher,
         }
         for name, main in mains.items():
-            process = Process(name, main)
-            process.skew_ms = self.world.rng.choice((0, 0, 0, -300, 300))
-            self.world.add(process)
+            self._add(Process(name, main))
+        if self.doubled:
+            self._add(Process("intent-executor", self.executor, host="two"))
+            self._add(Process("position-state-brain", self.p33, host="two"))
+
+    def _add(self, process: Process) -> None:
+        process.skew_ms = self.world.rng.choice((0, 0, 0, -300, 300))
+        self.world.add(process)
+
+    def _observe(self, key: str, before: str, after: str) -> None:
+        if key.startswith(KEYS.order("")):
+            self.moves.append((key, before, after))
 
     def _client(self) -> Redis:
         return cast("Redis", SimRedis(self.redis))
@@ -124,22 +165,54 @@ class Pipeline:
             except UNREACHABLE:
                 await SimClock(self.world, process).sleep_ms(500)
 
+    async def _lease(self, process: Process) -> Lease:
+        """Wait for the lease of a process's service, as a holder that the seed alone determines."""
+        log, clock = self._log(process), SimClock(self.world, process)
+        lease = Lease(self._client(), KEYS.lease(process.name), LEASE_MS, log)
+        lease._me = Holder(process.host, "boot", 0, "long ago", f"life{process.lives}")
+        lease.fence = Fence(KEYS.lease(process.name), str(lease._me))
+        await lease.acquire(clock.sleep_ms, lambda: False)
+        return lease
+
+    def _keep(self, process: Process, lease: Lease) -> None:
+        self.world.spawn(process, "lease", self._every(process, RENEW_EVERY_MS, lease.renew))
+
+    def _trim(self, process: Process, streams: Sequence[str]) -> None:
+        clock, client = SimClock(self.world, process), self._client()
+
+        async def step() -> None:
+            await self.build.trim(client, streams, KEEP_MS, clock.now_ms())
+
+        self.world.spawn(process, "trim", self._every(process, TRIM_EVERY_MS, step))
+
+    def _consume(
+        self,
+        process: Process,
+        group: str,
+        handlers: Mapping[str, Handler],
+        lane: Callable[[Message], str],
+        recover: Callable[[], Awaitable[None]] | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        consumer = SimConsumer(self.world, self.redis, process, group, handlers, lane, recover)
+        consumer.early = group in self.build.early
+        self.consumers.append(consumer)
+        return consumer.run()
+
     # --- daemons -----------------------------------------------------------------------------------------------------
 
     async def p33(self, process: Process) -> None:
         """Run P3.3 as its wiring does."""
-        port = SimPort(self.exchange, process)
-        brain = self.make_brain(
-            self.make_p33_store(self._client(), KEYS), port, SimClock(self.world, process), self._log(process), P33
-        )
+        lease = await self._lease(process)
+        port, store = SimPort(self.exchange, process), self.build.p33_store(self._client(), KEYS, lease.fence)
+        brain = self.build.brain(store, port, SimClock(self.world, process), self._log(process), P33)
         await self._insist(process, brain.recover)
         handlers = {KEYS.plans: brain.handle_plan, KEYS.results: brain.handle_result}
-        consumer = SimConsumer(self.world, self.redis, process, GROUP_P33, handlers, symbol_lane, brain.recover)
-        self.consumers.append(consumer)
         self.world.spawn(process, "listen", self._every(process, 0, brain.listen))
         self.world.spawn(process, "snapshot", self._every(process, P33.p33_snapshot_every_ms, brain.snapshot))
         self.world.spawn(process, "sync", self._every(process, 200, brain.sync))
-        await consumer.run()
+        self._keep(process, lease)
+        self._trim(process, p33_streams(KEYS))
+        await self._consume(process, GROUP_P33, handlers, symbol_lane, brain.recover)
 
     async def governor(self, process: Process) -> None:
         """Run the governor as its wiring does."""
@@ -147,22 +220,21 @@ class Pipeline:
         state = GovernorState(self._client(), KEYS, log)
         governor = Governor(state, SimClock(self.world, process), GOVERNOR.limits, TradingState.ACTIVE, log)
         handlers = {KEYS.plans: governor.handle_plan, KEYS.results: governor.handle_result}
-        consumer = SimConsumer(
-            self.world, self.redis, process, GROUP_GOVERNOR, handlers, governor_service.lane, governor.recover
-        )
-        self.consumers.append(consumer)
-        await consumer.run()
+        self._trim(process, (KEYS.permits, KEYS.governor_events))
+        await self._consume(process, GROUP_GOVERNOR, handlers, governor_service.lane, governor.recover)
 
     async def executor(self, process: Process) -> None:
         """Run the executor as its wiring does."""
-        port = SimPort(self.exchange, process)
-        store = self.make_executor_store(self._client(), KEYS)
-        executor = self.make_executor(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
+        lease = await self._lease(process)
+        port, store = SimPort(self.exchange, process), self.build.executor_store(self._client(), KEYS, lease.fence)
+        executor = self.build.executor(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
         handlers = {KEYS.plans: executor.handle_plan, KEYS.permits: executor.handle_permit}
-        consumer = SimConsumer(self.world, self.redis, process, GROUP_EXECUTOR, handlers, symbol_lane, executor.recover)
-        self.consumers.append(consumer)
+        warden = Warden(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
         self.world.spawn(process, "sweep", self._every(process, 100, executor.sweep))
-        await consumer.run()
+        self.world.spawn(process, "warden", self._every(process, STOPS_EVERY_MS, warden.round))
+        self._keep(process, lease)
+        self._trim(process, executor_streams(KEYS))
+        await self._consume(process, GROUP_EXECUTOR, handlers, symbol_lane, executor.recover)
 
     async def bridge(self, process: Process) -> None:
         """Run the bridge as its wiring does."""
@@ -172,10 +244,8 @@ class Pipeline:
             BRIDGE.limits, KEYS.prefix, log,
         )  # fmt: skip
         await bridge.refresh_rules()
-        handlers = {KEYS.intents: bridge.handle}
-        consumer = SimConsumer(self.world, self.redis, process, GROUP_BRIDGE, handlers, bridge_service.lane)
-        self.consumers.append(consumer)
-        await consumer.run()
+        self._trim(process, (KEYS.plans,))
+        await self._consume(process, GROUP_BRIDGE, {KEYS.intents: bridge.handle}, bridge_service.lane)
 
     async def wisher(self, process: Process) -> None:
         """Wish for things, some of them twice; know positions as the engine does, from the ledger, a little late."""

@@ -14,6 +14,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from redis.exceptions import OutOfMemoryError
+
 from quantum_common.lease import LeaseLost
 
 START_MS = 1_700_000_000_000
@@ -221,9 +223,9 @@ class World:
         self.say("a request arrives late:", call.label, "->", self._effect(call))
 
     def _died(self, task: Task, broken: Exception) -> None:
-        """A coroutine raised: its process dies of it. Only a peer out of reach, or a lost lease, is an expected end."""
-        if isinstance(broken, LeaseLost):
-            self.probes["lease_lost"] += 1
+        """A coroutine raised: its process dies of it. Expected ends: a peer out of reach or full, a lost lease."""
+        if isinstance(broken, LeaseLost | OutOfMemoryError):
+            self.probes[type(broken).__name__] += 1
         elif not isinstance(broken, OSError | ConnectionError) and "Unavailable" not in type(broken).__name__:
             where = traceback.extract_tb(broken.__traceback__)[-1]
             what, at = f"{type(broken).__name__}: {broken}", f"{where.name}:{where.lineno}"
@@ -241,18 +243,21 @@ class World:
             # The process died with the request on its way: the request arrives all the same.
             if call.lost is not None and self.rng.random() < 0.5:
                 self._effect(call)
-            return
+            return None
         fault = self.judge(task, call) if self.faulty and call.lost is not None else Fault.NONE
         if fault is not Fault.NONE:
             self.faults[fault] += 1
             self.say(task.process.name, fault, call.label)
         if fault is Fault.KILL_BEFORE:
+            self.probes[f"{fault} {call.label.partition(' ')[0]}"] += 1
             return self.kill(task.process, f"before {call.label}")
         if fault is Fault.REQUEST_LOST:
             return self.resume(task, None, call.lost())  # type: ignore[misc]
         if call.park is not None and call.park(task):
             return None
         value, error = self._effect(call)
+        if fault is not Fault.NONE and error is None:
+            self.probes[f"{fault} {call.label.partition(' ')[0]}"] += 1
         if self.lines is not None and call.lost is not None:
             self.say(f"{task.process.name}/{task.name}", call.label, "->", repr(error or value)[:160])
         if fault is Fault.KILL_AFTER:
