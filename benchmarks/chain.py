@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +20,8 @@ SYMBOLS = 120
 RATE = 20.0
 WARM_UP_RATE = 60.0
 BURST_ROUNDS = 8
-BURST_POLL_S = 0.005
+SETTLED_POLL_S = 0.005
 HEAD = ("hop", "count", "p50 ms", "p90 ms", "p99 ms", "worst ms", "limit p50/p99")
-FSYNCS: Sequence[Fsync] = ("everysec", "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,6 @@ def measure(fsync: Fsync, seconds: int, rate: float = RATE) -> ChainRun:
 def saturate(rig: Rig, injector: Injector, written: int) -> Burst:
     """Given a chain and how many wishes it was given so far, write one for every symbol at once, wait until all are
     booked, and so on. Symbols that are in the middle of a round are opened or closed first, outside of the time."""
-    last: Any = rig.redis.xrevrange(rig.keys.results, count=1)
     odd = -written % (2 * SYMBOLS)
     for _ in injector.steady(written, odd, WARM_UP_RATE):
         pass
@@ -103,16 +100,17 @@ def saturate(rig: Rig, injector: Injector, written: int) -> Burst:
     began_s = time.monotonic()
     for number in range(BURST_ROUNDS):
         injector.burst(first + number * SYMBOLS, SYMBOLS)
-        _await_booked(rig, first + (number + 1) * SYMBOLS)
+        drain(rig, first + (number + 1) * SYMBOLS)
     took_s = time.monotonic() - began_s
     plans = BURST_ROUNDS * SYMBOLS
-    results: Any = rig.redis.xrevrange(rig.keys.results, min=f"({last[0][0]}", count=plans)
+    results: Any = rig.redis.xrevrange(rig.keys.results, count=plans)
     executed = sum(1 for _, fields in results if fields["executed"] == "True")
     return Burst(plans, executed, plans / took_s, 1000 * (rig.children.cpu_s(DAEMONS) - before) / plans)
 
 
-def _await_booked(rig: Rig, intents: int) -> None:
-    """Wait until so many wishes have their result and no group has an entry of a result left to settle."""
+def drain(rig: Rig, intents: int) -> None:
+    """Given a chain and how many wishes it was given, wait until each has its result and P3.3, which settles a result
+    once its fill is booked, has settled them all. Raise BenchmarkFailed where that takes too long."""
 
     def settled() -> bool:
         groups: Any = rig.redis.xinfo_groups(rig.keys.results)
@@ -120,13 +118,7 @@ def _await_booked(rig: Rig, intents: int) -> None:
             group["lag"] == 0 and group["pending"] == 0 for group in groups
         )
 
-    rig.children.wait_until(settled, "a burst is booked", DRAIN_WITHIN_S, poll_s=BURST_POLL_S)
-
-
-def drain(rig: Rig, intents: int) -> None:
-    """Given a chain and how many wishes it was given, wait until each has its result and every fill its entry in the
-    journal. Raise BenchmarkFailed where that takes too long."""
-    _await_booked(rig, intents)
+    rig.children.wait_until(settled, f"{intents} results, all settled", DRAIN_WITHIN_S, poll_s=SETTLED_POLL_S)
 
 
 def _row(hop: Hop, timeline: Timeline) -> list[str]:
