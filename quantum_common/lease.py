@@ -30,34 +30,50 @@ class LeaseLost(Exception):
 class Holder:
     """A process, so that its successor on the same machine can tell that it is gone."""
 
-    host: str
+    machine: str
     boot: str
+    space: str  # its pid namespace: in another one the same pid means another process
     pid: int
     born: str
     nonce: str
 
     def __str__(self) -> str:
         """Return the lease's value."""
-        return "|".join((self.host, self.boot, str(self.pid), self.born, self.nonce))
+        return "|".join((self.machine, self.boot, self.space, str(self.pid), self.born, self.nonce))
 
     @classmethod
     def me(cls) -> "Holder":
         """Return this process, unlike any other that ever held a lease."""
-        return cls(socket.gethostname(), _boot(), os.getpid(), _born(os.getpid()), secrets.token_hex(8))
+        return cls(_machine(), _boot(), _space(), os.getpid(), _born(os.getpid()), secrets.token_hex(8))
 
     @classmethod
     def parse(cls, text: str) -> "Holder | None":
         """Given a lease's value, return its holder, or None where somebody else wrote it."""
         parts = text.split("|")
-        if len(parts) != 5 or not parts[2].isdigit():
+        if len(parts) != 6 or not parts[3].isdigit():
             return None
-        return cls(parts[0], parts[1], int(parts[2]), parts[3], parts[4])
+        return cls(parts[0], parts[1], parts[2], int(parts[3]), parts[4], parts[5])
 
     def surely_gone(self, here: "Holder") -> bool:
         """Return whether this holder ran on the machine of `here`, in this boot or an earlier one, and is no more."""
-        if self.host != here.host:
+        if self.machine != here.machine or not self.machine:
             return False
-        return self.boot != here.boot or _born(self.pid) != self.born
+        if self.boot != here.boot:
+            return True
+        return self.space == here.space and _born(self.pid) != self.born
+
+
+def _machine() -> str:
+    """Return the machine's own id with its name; an empty string, which equals nothing, where it has none."""
+    with contextlib.suppress(OSError):
+        return f"{socket.gethostname()}/{Path('/etc/machine-id').read_text(encoding='ascii').strip()}"
+    return ""
+
+
+def _space() -> str:
+    with contextlib.suppress(OSError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    return "unknown"
 
 
 def _boot() -> str:

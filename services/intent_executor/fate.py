@@ -37,6 +37,7 @@ from services.intent_executor.settings import ExecutorSettings
 from services.intent_executor.stops import Stops
 
 DUPLICATE_CLIENT_ID = -4116  # an open order bears our id: an earlier attempt arrived after all
+SAY_UNKNOWN_EVERY_MS = 10_000
 FOLLOW_UP_MS = 5_000  # how long an accepted market order may take to finish before its result is written as it stands
 
 
@@ -104,6 +105,7 @@ class Fate:
         """
         permitted = PermittedPlan(plan, plan.qty, None)
         order_id = client_order_id(plan.plan_id)
+        said_ms = self.clock.now_ms()
         while True:
             quiet = await self.exchange.server_time_ms() >= quiet_until_ms
             lookup = await self.exchange.order(plan.symbol, order_id)
@@ -115,6 +117,7 @@ class Fate:
                 case NotFound() if quiet:
                     return False
                 case NotFound() | Unknown():
+                    said_ms = self._say_unknown(plan, lookup, said_ms)
                     await self.clock.sleep_ms(self.settings.intent_executor_lookup_every_ms)
                 case _:
                     assert_never(lookup)
@@ -123,6 +126,7 @@ class Fate:
         """Look an order up until it is found, or until it can no longer turn up. It is never sent again."""
         plan = permitted.plan
         fence_ms = self.settings.fence_ms - self.settings.quantum_recv_window_ms
+        said_ms = self.clock.now_ms()
         while True:
             asked_ms = await self.exchange.server_time_ms()
             lookup = await self.exchange.order(plan.symbol, record.client_order_id)
@@ -132,9 +136,21 @@ class Fate:
                 case NotFound() if asked_ms > (record.deadline_ms or 0) + fence_ms:
                     return await self._expire(plan, record, message)
                 case NotFound() | Unknown():
+                    said_ms = self._say_unknown(plan, lookup, said_ms)
                     await self.clock.sleep_ms(self.settings.intent_executor_lookup_every_ms)
                 case _:
                     assert_never(lookup)
+
+    def _say_unknown(self, plan: Plan, lookup: NotFound | Unknown, said_ms: int) -> int:
+        """Raise the alarm of an order whose fate is unknown, again and again while it is; return when it was last."""
+        now_ms = self.clock.now_ms()
+        if now_ms - said_ms < SAY_UNKNOWN_EVERY_MS:
+            return said_ms
+        self.log.error(
+            "order fate unknown", plan_id=plan.plan_id, symbol=plan.symbol, age_ms=now_ms - plan.ts_ms,
+            lookup=str(lookup),
+        )  # fmt: skip
+        return now_ms
 
     async def _place(
         self, permitted: PermittedPlan, order: OrderView, record: OrderRecord | None, message: Message
@@ -164,6 +180,8 @@ class Fate:
             lookup = await self.exchange.order(order.symbol, order.client_order_id)
             if isinstance(lookup, Found):
                 order = lookup.order
+        if not order.finished:
+            self.log.error("order still working", order_id=order.order_id, symbol=order.symbol, status=order.status)
         return order
 
     async def _refuse(self, plan: Plan, record: OrderRecord, message: Message, gate: Gate, error: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
@@ -17,13 +17,13 @@ from services.intent_executor.ports import Store
 from services.intent_executor.settings import ExecutorSettings
 from services.intent_executor.warden import Warden
 
-LONG = Standing("BTCUSDT", D("0.5"), D(50_000), "qs-1", D(49_000), 0)
-SHORT = replace(LONG, position_amt=D("-0.5"), trigger_price=D(51_000))
-FLAT = replace(LONG, position_amt=D(0))
+LONG = Standing("BTCUSDT", Decimal("0.5"), Decimal(50_000), "qs-1", Decimal(49_000), 0)
+SHORT = replace(LONG, position_amt=Decimal("-0.5"), trigger_price=Decimal(51_000))
+FLAT = replace(LONG, position_amt=Decimal(0))
 
 
 def stop(client_id: str, side: Side = Side.SELL, price: int = 49_000) -> StopView:
-    return StopView("BTCUSDT", client_id, side, D(price), close_position=True, qty=D(0), created_ms=1)
+    return StopView("BTCUSDT", client_id, side, Decimal(price), close_position=True, qty=Decimal(0), created_ms=1)
 
 
 @pytest.mark.parametrize(
@@ -37,30 +37,30 @@ def stop(client_id: str, side: Side = Side.SELL, price: int = 49_000) -> StopVie
         (LONG, [stop("qs-1"), stop("qg-1")], Repair(cancel=("qg-1",))),
         (LONG, [stop("qs-8", price=48_000), stop("qs-9", price=49_500)], Repair(cancel=("qs-8",))),
         (SHORT, [stop("qs-8", Side.BUY, 52_000), stop("qs-9", Side.BUY, 51_000)], Repair(cancel=("qs-8",))),
-        (LONG, [], Repair(StopRequest("BTCUSDT", Side.SELL, D(49_000), "qr-BTCUSDT"))),
-        (SHORT, [], Repair(StopRequest("BTCUSDT", Side.BUY, D(51_000), "qr-BTCUSDT"))),
+        (LONG, [], Repair(StopRequest("BTCUSDT", Side.SELL, Decimal(49_000), "qr-BTCUSDT"))),
+        (SHORT, [], Repair(StopRequest("BTCUSDT", Side.BUY, Decimal(51_000), "qr-BTCUSDT"))),
         (
             LONG,
             [stop("qs-1", Side.BUY)],
-            Repair(StopRequest("BTCUSDT", Side.SELL, D(49_000), "qr-BTCUSDT"), ("qs-1",)),
+            Repair(StopRequest("BTCUSDT", Side.SELL, Decimal(49_000), "qr-BTCUSDT"), ("qs-1",)),
         ),
         (
-            replace(LONG, trigger_price=D(50_500)),  # the mark has run past it
+            replace(LONG, trigger_price=Decimal(50_500)),  # the mark has run past it
             [],
-            Repair(StopRequest("BTCUSDT", Side.SELL, D("47500.0"), "qr-BTCUSDT")),
+            Repair(StopRequest("BTCUSDT", Side.SELL, Decimal("47500.0"), "qr-BTCUSDT")),
         ),
         (
             replace(SHORT, trigger_price=None),
             [],
-            Repair(StopRequest("BTCUSDT", Side.BUY, D("52500.0"), "qr-BTCUSDT")),
+            Repair(StopRequest("BTCUSDT", Side.BUY, Decimal("52500.0"), "qr-BTCUSDT")),
         ),
-        (replace(LONG, mark_price=D(0)), [], Repair()),
+        (replace(LONG, mark_price=Decimal(0)), [], Repair()),
     ],
 )
 def test_each_position_has_one_stop_of_ours_and_a_flat_symbol_none(
     standing: Standing, stops: list[StopView], expected: Repair
 ) -> None:
-    assert judge(standing, stops, D("0.05"), D("0.1")) == expected
+    assert judge(standing, stops, Decimal("0.05"), Decimal("0.1")) == expected
     assert bool(expected) == (expected != Repair())
 
 
@@ -88,8 +88,8 @@ class World:
         return self.stops
 
     async def rules(self) -> Mapping[str, SymbolRules]:
-        step = D("0.001")
-        return {"BTCUSDT": SymbolRules("BTCUSDT", "TRADING", D("0.1"), step, step, D(100), D(50))}
+        step = Decimal("0.001")
+        return {"BTCUSDT": SymbolRules("BTCUSDT", "TRADING", Decimal("0.1"), step, step, Decimal(100), Decimal(50))}
 
     async def place_stop(self, request: StopRequest) -> Commanding:
         self.placed.append(request.client_id)
