@@ -22,6 +22,7 @@ from services.cli.options import (
     parse_symbols,
 )
 from services.cli.redis_command import run_redis
+from services.cli.redis_users import run_redis_users
 from services.cli.up import run_up
 
 app = typer.Typer(
@@ -81,6 +82,18 @@ def redis_command(
 ) -> None:
     """Send one command to the Redis of the running `quantum up`, else of the settings; answer as redis-cli does."""
     raise typer.Exit(run_redis(command, dir_))
+
+
+@app.command("redis-users")
+def redis_users(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write users.acl and the passwords.")],
+    prefix: Annotated[
+        list[str] | None, typer.Option(metavar="PREFIX", help="quantum, or quantum:{N} for shard N; repeatable.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Make new passwords where there are some.")] = False,  # noqa: FBT002
+) -> None:
+    """Make a Redis user for each service and the operator, with fresh passwords, each in a file of mode 0600."""
+    raise typer.Exit(run_redis_users(out, prefix or ["quantum"], replace=replace))
 
 
 @app.command()

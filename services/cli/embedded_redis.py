@@ -38,6 +38,7 @@ maxmemory-policy noeviction
 loglevel notice
 logfile {folder}/redis.log
 """
+ANSWERS = (b"+PONG", b"-NOAUTH")  # a server with users answers a stranger too
 
 
 class EmbeddedRedisError(Exception):
@@ -80,8 +81,10 @@ def free_port(preferred: int = 0) -> int:
     raise EmbeddedRedisError("no free port on 127.0.0.1")
 
 
-def start(folder: Path, *, port: int = 0, fsync: Fsync = "always", wait_s: float = 10.0) -> EmbeddedRedis:
-    """Given a folder for its data, start the server and return it once it answers.
+def start(
+    folder: Path, *, port: int = 0, fsync: Fsync = "always", wait_s: float = 10.0, users: Path | None = None
+) -> EmbeddedRedis:
+    """Given a folder for its data, start the server, with the users of an ACL file if given; return it once it answers.
 
     Data of an earlier run in the folder is taken up. Raise EmbeddedRedisError where it does not answer in time.
     """
@@ -93,7 +96,8 @@ def start(folder: Path, *, port: int = 0, fsync: Fsync = "always", wait_s: float
         raise EmbeddedRedisError(f"{path}: too long for a unix socket; choose a shorter folder")
     path.unlink(missing_ok=True)
     configuration = folder / "redis.conf"
-    configuration.write_text(CONFIGURATION.format(port=port, socket=path, folder=folder, fsync=fsync), encoding="utf-8")
+    text = CONFIGURATION.format(port=port, socket=path, folder=folder, fsync=fsync)
+    configuration.write_text(text + (f"aclfile {users}\n" if users is not None else ""), encoding="utf-8")
     _mend(folder)
     process = spawn([str(_binary.get_binary_path()), str(configuration)], log=None)
     server = EmbeddedRedis(process, folder, path, port)
@@ -132,6 +136,6 @@ def _answers(path: Path) -> bool:
         try:
             probe.connect(str(path))
             probe.sendall(b"PING\r\n")
-            return probe.recv(64).startswith(b"+PONG")
+            return probe.recv(64).startswith(ANSWERS)
         except OSError:
             return False

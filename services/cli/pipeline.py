@@ -4,22 +4,24 @@ import importlib.util
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from redis import Redis
 
+from quantum_common.acl import OPERATOR, user_name
 from quantum_common.durability import WANTED
 from quantum_common.keys import Keys
 from quantum_common.settings import CommonSettings, SettingsError, load
 from services.cli import embedded_redis, redis_link
 from services.cli.complaint import Complaint
-from services.cli.env_files import Values, child_environment, write_env_files, write_secret
+from services.cli.env_files import Values, child_environment, shipped_folder, write_env_files, write_secret
 from services.cli.exchange_link import ExchangeAway, ExchangeLink
 from services.cli.options import Fsync, Profile, UpOptions
 from services.cli.process import last_words, spawn
 from services.cli.redis_link import GONE, RedisAddress
+from services.cli.redis_users import USERS_FILE, password_file, write_users
 from services.cli.run_folder import RunFolder
 from services.cli.supervisor import Child, Supervisor
 from services.governor.settings import GovernorSettings
@@ -55,6 +57,7 @@ class Pipeline:
     interrupted: Callable[[], bool]
     symbols: tuple[str, ...] = ()
     redis_port: int = 0
+    passwords: Mapping[str, str] = field(default_factory=dict)  # of the embedded Redis' users, by name
     paper_url: str = ""
 
     def start(self) -> None:
@@ -95,13 +98,26 @@ class Pipeline:
             client.close()
             return address
         self.redis_port = embedded_redis.free_port(REDIS_PORT)
+        keys = self._names()
+        self.passwords = write_users(self.folder.etc, [keys], open_default=True)
         self.supervisor.add(Child(REDIS, self._spawn_redis, self.folder.redis / "redis.log", foundation=True))
-        return RedisAddress(f"unix://{self.folder.redis / embedded_redis.SOCKET_FILE}")
+        operator = user_name(OPERATOR, keys)
+        socket = self.folder.redis / embedded_redis.SOCKET_FILE
+        return RedisAddress(f"unix://{socket}", operator, self.passwords[operator])
+
+    def _names(self) -> Keys:
+        """Return the names that this run will use. Redis' users depend on them, so they are asked for before it."""
+        environment, _ = child_environment(shipped_folder() or self.folder.etc)
+        try:
+            return Keys(load(CommonSettings, "up", environment).quantum_key_prefix)
+        except SettingsError as error:
+            raise Complaint(str(error)) from None
 
     def _spawn_redis(self) -> subprocess.Popen[bytes]:
         fsync: embedded_redis.Fsync = "always" if self.options.fsync is Fsync.ALWAYS else "everysec"
+        users = self.folder.etc / USERS_FILE
         try:
-            return embedded_redis.start(self.folder.redis, port=self.redis_port, fsync=fsync).process
+            return embedded_redis.start(self.folder.redis, port=self.redis_port, fsync=fsync, users=users).process
         except embedded_redis.EmbeddedRedisError as error:
             raise Complaint(str(error), status=1) from None
 
@@ -191,9 +207,9 @@ class Pipeline:
             "QUANTUM_API_KEY_FILE": str(write_secret(etc / "api-key", DEMO_KEY)),
             "QUANTUM_API_SECRET_FILE": str(write_secret(etc / "api-secret", DEMO_SECRET)),
         }
-        if self.address.user:
+        if self.address.user and not self.passwords:
             common["QUANTUM_REDIS_USER"] = self.address.user
-        if self.address.password:
+        if self.address.password and not self.passwords:
             secret = write_secret(etc / "redis-password", self.address.password)
             common["QUANTUM_REDIS_PASSWORD_FILE"] = str(secret)
         if not self._durable():
@@ -201,7 +217,7 @@ class Pipeline:
             common["QUANTUM_DURABILITY"] = "relaxed"
         listed = ",".join(self.symbols)
         explores = self.options.profile is Profile.EXPLORE
-        return {
+        values: dict[str, dict[str, str]] = {
             "common": common,
             "ai-engine": {
                 "AI_SYMBOLS": ",".join(self.options.symbols) or listed,
@@ -215,6 +231,15 @@ class Pipeline:
             "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed},
             "position-state-brain": {"P33_ALLOWLIST": listed},
         }
+        for name in (*DAEMONS, "cli") if self.passwords else ():
+            values[name] = values.get(name, {}) | self._redis_user(OPERATOR if name == "cli" else name)
+        return values
+
+    def _redis_user(self, user: str) -> dict[str, str]:
+        """Given who it is, return as whom it speaks to the embedded Redis."""
+        name = user_name(user, self._names())
+        secret = password_file(self.folder.etc, name)
+        return {"QUANTUM_REDIS_USER": name, "QUANTUM_REDIS_PASSWORD_FILE": str(secret)}
 
     def _start_daemons(self) -> None:
         for name in DAEMONS:

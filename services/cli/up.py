@@ -11,8 +11,9 @@ from redis.exceptions import RedisError
 
 from quantum_common.clock import SystemClock
 from quantum_common.keys import SERVICES
+from services.cli.acl_check import check_default, check_users
 from services.cli.board import Board, BoardReader
-from services.cli.checks import evaluate
+from services.cli.checks import Finding, Verdict, evaluate, judge
 from services.cli.complaint import Complaint
 from services.cli.options import UpOptions
 from services.cli.pipeline import Interrupted, Pipeline
@@ -98,8 +99,20 @@ class Run:
             return None
         # A stop is no failure of what it interrupted; a run that had all its time has no such excuse.
         settled = found.settled or not (stopped or self.signals.requested())
-        verdicts = evaluate(found.facts, settled=settled)
+        verdicts = evaluate(found.facts, settled=settled) | {"G5": self._users_judged()}
         return report(found.facts, verdicts, self.started_ms, self.rss_mib, settled=found.settled)
+
+    def _users_judged(self) -> Verdict:
+        """G5, by trying on the embedded Redis; the users of a given one are not ours to know."""
+        pipeline = self.pipeline
+        if not pipeline.passwords:
+            return Verdict(None)
+        try:
+            findings = check_users(pipeline.address, pipeline.keys, pipeline.passwords)
+            findings += check_default(pipeline.address, pipeline.keys)
+        except GONE as error:
+            return Verdict(None, (f"Redis could not be asked: {error}",))
+        return judge(map(Finding, findings), settled=True)
 
     def _meet(self, board: Board) -> None:
         """Note when all daemons ran for the first time: the time of `--for` counts from there."""

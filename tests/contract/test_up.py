@@ -22,7 +22,7 @@ DAEMONS = {"position-state-brain", "governor", "intent-executor", "intent-bridge
 EVERYTHING = {"redis", "paper-exchange", *DAEMONS}
 QUANTUM = [sys.executable, "-m", "services.cli"]
 WITHIN_S = 90.0
-CHECKED = ("G1", "G2", "G3", "G4", "G6", "G7", "G9", "G10")
+CHECKED = ("G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G10")
 
 pytestmark = pytest.mark.timeout(300)
 
