@@ -24,7 +24,12 @@ async def start(runtime: Runtime[P33Settings]) -> None:
             return
         store = RedisStore(runtime.redis, keys, lease.fence)
         brain = PositionStateBrain(store, exchange.account, runtime.clock, runtime.log, settings)
-        await runtime.insist(brain.recover)  # before anything else; the consumer does it where Redis comes back another
+
+        async def recover() -> None:
+            await lease.renew()  # it may have run out while an earlier try was stopped or waited
+            await brain.recover()
+
+        await runtime.insist(recover)  # before anything else; the consumer does it where Redis comes back another
         handlers = {keys.plans: brain.handle_plan, keys.results: brain.handle_result}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(

@@ -12,6 +12,7 @@ CHECKERS: tuple[Checker, ...] = (
     orders.at_most_one,
     orders.order_without_plan,
     orders.no_order_without_permits,
+    orders.permits_are_used_once,
     orders.blocked_has_no_order,
     orders.unresolved,
     orders.output_once,

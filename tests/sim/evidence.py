@@ -64,6 +64,7 @@ class Evidence:
     stops: Sequence[StopSeen]
     wallet: Decimal
     deposit: Decimal
+    live_permits: Sequence[str] = ()  # plan ids
     forgot: bool = False
     torn: bool = False
     foreign: frozenset[str] = frozenset()  # client ids that somebody else left open

@@ -41,6 +41,16 @@ def no_order_without_permits(seen: Evidence) -> Iterator[str]:
             yield f"NO_PERMIT {plan}: {sorted(allowed.get(plan, ()))}"
 
 
+def permits_are_used_once(seen: Evidence) -> Iterator[str]:
+    """An order has used its permits up; only a torn script, or a Redis that forgets, may leave one alive."""
+    if seen.forgot or seen.torn:
+        return
+    placed = _ours(seen)
+    for plan in sorted(set(seen.live_permits)):
+        if plan in placed:
+            yield f"PERMIT_ALIVE {plan}: its order was placed"
+
+
 def blocked_has_no_order(seen: Evidence) -> Iterator[str]:
     """A plan that was only ever blocked has no order."""
     if seen.forgot:

@@ -96,6 +96,8 @@ class Build:
     brain: type[PositionStateBrain] = PositionStateBrain
     executor_store: type[ExecutorStore] = ExecutorStore
     p33_store: type[P33Store] = P33Store
+    port: type[SimPort] = SimPort
+    leased: bool = True
     rewrite: Callable[[str], str] = str  # of a script's text
     trim: Callable[[Redis, Sequence[str], int, int], Awaitable[int]] = trim
     early: frozenset[str] = frozenset()  # groups that acknowledge before the effect
@@ -169,13 +171,18 @@ class Pipeline:
         """Wait for the lease of a process's service, as a holder that the seed alone determines."""
         log, clock = self._log(process), SimClock(self.world, process)
         lease = Lease(self._client(), KEYS.lease(process.name), LEASE_MS, log)
-        lease._me = Holder(process.host, "boot", 0, "long ago", f"life{process.lives}")
+        lease._me = Holder(process.host, "boot", "space", 0, "long ago", f"life{process.lives}")
         lease.fence = Fence(KEYS.lease(process.name), str(lease._me))
-        await lease.acquire(clock.sleep_ms, lambda: False)
+        if self.build.leased:
+            await lease.acquire(clock.sleep_ms, lambda: False)
         return lease
 
+    def _fence(self, lease: Lease) -> Fence | None:
+        return lease.fence if self.build.leased else None
+
     def _keep(self, process: Process, lease: Lease) -> None:
-        self.world.spawn(process, "lease", self._every(process, RENEW_EVERY_MS, lease.renew))
+        if self.build.leased:
+            self.world.spawn(process, "lease", self._every(process, RENEW_EVERY_MS, lease.renew))
 
     def _trim(self, process: Process, streams: Sequence[str]) -> None:
         clock, client = SimClock(self.world, process), self._client()
@@ -203,9 +210,15 @@ class Pipeline:
     async def p33(self, process: Process) -> None:
         """Run P3.3 as its wiring does."""
         lease = await self._lease(process)
-        port, store = SimPort(self.exchange, process), self.build.p33_store(self._client(), KEYS, lease.fence)
+        port, store = SimPort(self.exchange, process), self.build.p33_store(self._client(), KEYS, self._fence(lease))
         brain = self.build.brain(store, port, SimClock(self.world, process), self._log(process), P33)
-        await self._insist(process, brain.recover)
+
+        async def recover() -> None:
+            if self.build.leased:
+                await lease.renew()
+            await brain.recover()
+
+        await self._insist(process, recover)
         handlers = {KEYS.plans: brain.handle_plan, KEYS.results: brain.handle_result}
         self.world.spawn(process, "listen", self._every(process, 0, brain.listen))
         self.world.spawn(process, "snapshot", self._every(process, P33.p33_snapshot_every_ms, brain.snapshot))
@@ -226,7 +239,8 @@ class Pipeline:
     async def executor(self, process: Process) -> None:
         """Run the executor as its wiring does."""
         lease = await self._lease(process)
-        port, store = SimPort(self.exchange, process), self.build.executor_store(self._client(), KEYS, lease.fence)
+        port = self.build.port(self.exchange, process)
+        store = self.build.executor_store(self._client(), KEYS, self._fence(lease))
         executor = self.build.executor(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
         handlers = {KEYS.plans: executor.handle_plan, KEYS.permits: executor.handle_permit}
         warden = Warden(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)

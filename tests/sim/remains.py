@@ -1,5 +1,6 @@
 """Gathers the evidence of a simulated run from its server, its engine and its processes."""
 
+from quantum_common.messages import Issuer
 from services.paper_exchange.engine.enums import Side as EngineSide
 from tests.sim.evidence import Evidence, Fields, OrderSeen, StopSeen, TradeSeen
 from tests.sim.exchange import DEPOSIT
@@ -61,6 +62,7 @@ def evidence(pipeline: Pipeline, *, settled: bool, recovered_ms: int) -> Evidenc
         stops=stops,
         wallet=exchange.engine.account().wallet_balance,
         deposit=DEPOSIT,
+        live_permits=[key.rpartition(":")[2] for issuer in Issuer for key in server.do_scan(KEYS.permit(issuer, ""))],
         forgot=world.faults["redis_forgot"] > 0,
         torn=world.faults["torn"] > 0,
         foreign=exchange.left_open,

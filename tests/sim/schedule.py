@@ -42,11 +42,19 @@ def odds_of(world_seed: int) -> Odds:
     )  # fmt: skip
 
 
-def run(seed: int, *, trace: bool = False, build: Build = HEALTHY) -> Outcome:
-    """Run one schedule."""
-    world = World(seed, odds_of(seed), trace=trace)
+def run(
+    seed: int,
+    *,
+    trace: bool = False,
+    build: Build = HEALTHY,
+    odds: Odds | None = None,
+    doubled: bool | None = None,
+) -> Outcome:
+    """Run one schedule; what is not given is the seed's choice."""
+    world = World(seed, odds or odds_of(seed), trace=trace)
     rng = world.rng
-    pipeline = Pipeline(world, wishes=rng.randint(2, 8), build=build, doubled=rng.random() < 0.15)
+    wishes, second = rng.randint(2, 8), rng.random() < 0.15
+    pipeline = Pipeline(world, wishes, build, second if doubled is None else doubled)
     faulty_ms = rng.randint(*FAULTY_MS)
     if rng.random() < 0.3:
         pipeline.exchange.rest_foreign_orders(rng.choice(SYMBOLS))

@@ -259,7 +259,8 @@ class World:
         if fault is not Fault.NONE and error is None:
             self.probes[f"{fault} {call.label.partition(' ')[0]}"] += 1
         if self.lines is not None and call.lost is not None:
-            self.say(f"{task.process.name}/{task.name}", call.label, "->", repr(error or value)[:160])
+            answer = repr(value) if error is None else f"{type(error).__name__}: {error}"
+            self.say(f"{task.process.name}/{task.name}", call.label, "->", answer[:160])
         if fault is Fault.KILL_AFTER:
             return self.kill(task.process, f"after {call.label}")
         if fault is Fault.ANSWER_LOST:
