@@ -10,7 +10,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import Connection, ConnectionPool, Redis, UnixDomainSocketConnection
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, UnixDomainSocketConnection
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -68,16 +68,17 @@ def connect_url(url: str, *, user: str = "", password: str = "") -> Redis:
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": 2.0,
         "max_connections": MAX_CONNECTIONS,
+        "timeout": SOCKET_TIMEOUT_S,  # a burst waits for a connection; what other pools raise reads as "redis is gone"
     }
     if user or parts.username:
         options["username"] = user or parts.username
     if password or parts.password:
         options["password"] = password or parts.password
     if parts.scheme == "unix" and parts.path:
-        pool = ConnectionPool(connection_class=_SocketConnection, path=parts.path, **options)
+        pool = BlockingConnectionPool(connection_class=_SocketConnection, path=parts.path, **options)
     elif parts.scheme == "redis" and parts.hostname:
         database = parts.path.strip("/") or "0"
-        pool = ConnectionPool(
+        pool = BlockingConnectionPool(
             connection_class=_TcpConnection, host=parts.hostname, port=parts.port or 6379, db=database, **options
         )
     else:

@@ -88,8 +88,8 @@ class Executor:
         while True:
             seen = await self.store.gather(plan)
             if seen.record is not None:
-                self.waiting.pop(plan.plan_id, None)
                 await self._fate.settle(plan, seen, message)
+                self.waiting.pop(plan.plan_id, None)  # last: a settling that Redis interrupts is taken up again
                 return
             if plan.ts_ms < self.started_ms and plan.plan_id not in self.cleared:
                 if await self._fate.forgotten(plan, message, self.quiet_until_ms):
@@ -143,6 +143,6 @@ class Executor:
 
     async def _end(self, plan: Plan, message: Message, gate: Gate, details: str) -> None:
         """Write the result of a plan that was never sent."""
-        self.waiting.pop(plan.plan_id, None)
         result = refused(plan, gate, self.clock.now_ms(), details=details)
         await self._fate.finish(plan, result, message, OrderState.BLOCKED, unsent=True)
+        self.waiting.pop(plan.plan_id, None)

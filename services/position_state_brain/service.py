@@ -28,7 +28,7 @@ from services.position_state_brain.watch import Watch
 
 RESERVE_MARGIN_MS = 15_000  # how long after its expiry a plan that was sent may still be without its result
 EXPECT_FOR_MS = 60_000  # how long the exchange's list may lag behind a result before that is only a warning
-EXPECT_PAUSES_MS = (5, 20, 50, 100)  # a fill that the stream is about to bring is not worth a request
+EXPECT_PAUSES_MS = (5, 20, 50, 100, 200, 400, 800)  # a fill that the stream is about to bring is not worth a request
 
 
 @dataclass

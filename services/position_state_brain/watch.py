@@ -16,7 +16,7 @@ from quantum_common.exchange.port import (
 from quantum_common.log import Log
 from quantum_common.messages import ReconcileEvent
 from quantum_common.money import ZERO, plain
-from quantum_common.state import Hold, PositionSide, Snapshot, iso
+from quantum_common.state import Hold, Portfolio, PositionSide, Snapshot, iso
 from services.position_state_brain.bookkeeper import Bookkeeper
 from services.position_state_brain.fold import Fact, FactKind, Peak
 from services.position_state_brain.portfolio import PortfolioLimits, measure
@@ -88,7 +88,7 @@ class Watch:
 
     async def fresh(self, symbol: str) -> None:
         """Read the exchange for an exit that must not wait for the next cycle. Raise ExchangeUnavailable."""
-        await self.take(await self.exchange.positions())
+        await self.take([row for row in await self.exchange.positions() if row.symbol == symbol])
         if symbol not in self.views:
             self.log.warning("the exchange does not list this symbol", symbol=symbol)
 
@@ -107,10 +107,7 @@ class Watch:
             liquidation_price=known.liquidation_price if change.position_amt else ZERO,
             update_ms=change.event_ms,
         )
-        now_ms = self.clock.now_ms()
-        await self.store.write_snapshots(
-            {change.symbol: snapshot_of(self.views[change.symbol], now_ms, self._source)}, None
-        )
+        await self._write_views([change.symbol], self.clock.now_ms(), None)
 
     def wallet_changed(self, change: WalletChanged) -> None:
         """Take over a pushed wallet balance."""
@@ -126,13 +123,23 @@ class Watch:
         """Write snapshots and the portfolio. Taken after the last read, so that a change pushed meanwhile stays."""
         names = [view.symbol for view in self.views.values() if view.position_amt]
         stops = await self.store.stops(names) if names else {}
-        snapshots = {symbol: snapshot_of(self.views[symbol], now_ms, self._source) for symbol in symbols}
         portfolio = None
         if self.wallet is not None:
             views = [view for view in self.views.values() if view.position_amt]
             portfolio = measure(self.wallet, views, stops, self.peak_equity, self._limits, now_ms)
             self.peak_equity = portfolio.peak_equity_usd
-        await self.store.write_snapshots(snapshots, portfolio)
+        await self._write_views(symbols, now_ms, portfolio)
+
+    async def _write_views(self, symbols: Sequence[str], now_ms: int, portfolio: Portfolio | None) -> None:
+        """Write what is known of these symbols, and once more what changed meanwhile: of two writes that are under way
+        at once, the older may arrive last."""
+        left = list(symbols)
+        while left:
+            written = {symbol: self.views[symbol] for symbol in left}
+            snapshots = {symbol: snapshot_of(view, now_ms, self._source) for symbol, view in written.items()}
+            await self.store.write_snapshots(snapshots, portfolio)
+            left, portfolio = [symbol for symbol, view in written.items() if self.views[symbol] is not view], None
+            now_ms = self.clock.now_ms()
 
     async def _raise_peaks(self) -> None:
         """Note new best mark prices of open positions."""

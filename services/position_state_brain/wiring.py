@@ -11,6 +11,7 @@ from services.position_state_brain.settings import P33Settings
 from services.position_state_brain.store import RedisStore, streams_written
 
 SYNC_EVERY_MS = 200
+LISTENERS = 16  # events booked side by side, so that none waits for another symbol's round trip to Redis
 
 
 async def start(runtime: Runtime[P33Settings]) -> None:
@@ -34,7 +35,7 @@ async def start(runtime: Runtime[P33Settings]) -> None:
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(
             runtime.consumer(GROUP_P33, handlers, recover=brain.recover),
-            runtime.listen(brain.listen),
+            *(runtime.listen(brain.listen) for _ in range(LISTENERS)),
             runtime.every(settings.p33_snapshot_every_ms, brain.snapshot),
             runtime.every(SYNC_EVERY_MS, brain.sync),
             runtime.every(RENEW_EVERY_MS, lease.renew),
