@@ -93,12 +93,6 @@ class RedisState:
             return None
 
 
-@lru_cache(maxsize=4096)
-def _reservation(text: str) -> Reservation:
-    """Parse once what stands for many decisions; the record is frozen."""
-    return Reservation.from_json(text)
-
-
 def _observed(reservation: str, order_state: str, order_ms: str, snapshot_amt: str, snapshot_ms: str) -> Observed:
     return Observed(
         _reservation(reservation),

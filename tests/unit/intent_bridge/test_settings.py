@@ -29,6 +29,7 @@ def test_entries_without_an_edge_are_refused_where_the_money_is_real() -> None:
 def test_a_reservation_must_outlive_the_order_that_it_stands_for() -> None:
     wanted = {
         "QUANTUM_CONFIG_DIR": "absent", "INTENT_BRIDGE_ALLOWLIST": "BTCUSDT", "QUANTUM_RECV_WINDOW_MS": "9000",
+        "QUANTUM_LEASE_MS": "9000",
     }  # fmt: skip
     with pytest.raises(SettingsError, match="INTENT_BRIDGE_SETTLE_MS must be at least QUANTUM_RECV_WINDOW_MS"):
         load(BridgeSettings, "intent-bridge", wanted)
