@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tests.chaos.settings import GATEWAY_MS, READ_LAG_MS
-from tests.chaos.stage import DAEMONS, EXCHANGE, PEERS, REDIS, all_links
+from tests.chaos.stage import DAEMONS, EXCHANGE, LEASED, PEERS, REDIS, all_links
 
 FIRST_S = 3.0
 CALM_S = (1.5, 5.0)
@@ -34,6 +34,7 @@ class Strike(StrEnum):
     SKEW = "skew"
     OUT_OF_MEMORY = "out_of_memory"
     FOREIGN_TRADE = "foreign_trade"
+    RIVAL = "rival"
     FLUSH = "flush"
 
 
@@ -97,7 +98,7 @@ def schedule(seed: int, lasts_s: float, fence_ms: int, *, flush: bool = False) -
 
 def _draw(rng: random.Random, fence_ms: int) -> Drawn:
     strikes: Sequence[tuple[int, Callable[[random.Random, int], Drawn]]] = (
-        (8, _kill), (3, _freeze), (5, _link), (5, _menu), (1, _skew), (1, _memory), (1, _foreign),
+        (8, _kill), (3, _freeze), (5, _link), (5, _menu), (1, _skew), (1, _memory), (1, _foreign), (1, _rival),
     )  # fmt: skip
     weights = [weight for weight, _ in strikes]
     [(_, draw)] = rng.choices(strikes, weights)
@@ -117,17 +118,26 @@ def _freeze(rng: random.Random, fence_ms: int) -> Drawn:
     return Strike.FREEZE, rng.choice(PROCESSES), lasts_s, {}
 
 
+def _rival(rng: random.Random, fence_ms: int) -> Drawn:
+    """A second instance takes the frozen one's place; the first wakes while the second still works."""
+    frozen_s = fence_ms / 1000 + rng.uniform(0.5, 1.5)
+    lasts_s = frozen_s + rng.uniform(1.0, 2.0)
+    return Strike.RIVAL, rng.choice(LEASED), lasts_s, {"frozen_ms": int(frozen_s * 1000)}
+
+
 def _link(rng: random.Random, _: int) -> Drawn:
     strike = rng.choice(
         (Strike.CUT, Strike.REFUSE, Strike.DELAY, Strike.STALL, Strike.LOSE_ANSWERS, Strike.LOSE_ANSWERS, Strike.SEVER)
     )
-    particulars: dict[str, str | int] = {}
-    if strike is Strike.DELAY:
-        particulars = {"delay_ms": rng.randint(5, 200), "jitter_ms": rng.randint(0, 200)}
-    if strike is Strike.SEVER:
-        particulars = {"cut_after": rng.randint(1, 4_000)}
+    particulars: Mapping[Strike, Mapping[str, str | int]] = {
+        Strike.REFUSE: {"refuse": True},
+        Strike.STALL: {"stall": True},
+        Strike.LOSE_ANSWERS: {"lost": True},
+        Strike.DELAY: {"delay_ms": rng.randint(5, 200), "jitter_ms": rng.randint(0, 200)},
+        Strike.SEVER: {"cut_after": rng.randint(1, 4_000)},
+    }
     lasts_s = 0.0 if strike is Strike.CUT else rng.uniform(0.3, 3.0)
-    return strike, rng.choice((*all_links(), *_vital_links())), lasts_s, particulars
+    return strike, rng.choice((*all_links(), *_vital_links())), lasts_s, particulars.get(strike, {})
 
 
 def _vital_links() -> Sequence[str]:

@@ -11,7 +11,8 @@ WIDE, MANY = "1000000000", "1000000"
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """How long things take in a run, in milliseconds. `fence_ms` is after which no request can become an order."""
+    """How long things take in a run, in milliseconds. After `fence_ms` no request can become an order, and every lease
+    of a silent holder has run out."""
 
     fence_ms: int
     values: Mapping[str, Mapping[str, str]]
@@ -21,7 +22,7 @@ SHIPPED = Tempo(9_500, {})
 QUICK = Tempo(
     5_000,
     {
-        "common": {"QUANTUM_RECV_WINDOW_MS": "2000", "QUANTUM_REQUEST_TIMEOUT_MS": "1500"},
+        "common": {"QUANTUM_RECV_WINDOW_MS": "2000", "QUANTUM_REQUEST_TIMEOUT_MS": "1500", "QUANTUM_LEASE_MS": "4000"},
         "intent-bridge": {"INTENT_BRIDGE_PLAN_TTL_MS": "6000", "INTENT_BRIDGE_SETTLE_MS": "4000"},
         "intent-executor": {
             "INTENT_EXECUTOR_GATEWAY_MS": "1000",

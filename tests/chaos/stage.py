@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +33,8 @@ from tests.chaos.settings import Tempo, merged, wide
 REDIS, EXCHANGE, PROXY = "redis", "paper-exchange", "proxy"
 DAEMONS = SERVICES
 PEERS = (REDIS, EXCHANGE)
+LEASED = ("intent-executor", "position-state-brain")
+RIVAL = "-rival"
 RESTART_S = 0.2  # RestartSec of the units
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
@@ -89,6 +92,7 @@ class Stage:
     speed: int = 60
     actors: dict[str, Actor] = field(default_factory=dict)
     keys: Keys = field(default_factory=Keys)
+    _doors: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
         try:
@@ -101,22 +105,24 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for actor in reversed(list(self.actors.values())):
             actor.end()
+        self._doors.close()
 
     def _raise_curtain(self) -> None:
         self.etc.mkdir(parents=True, exist_ok=True)
         self.redis_port, self.paper_port = embedded_redis.free_port(), 0
         self._add(REDIS, self._spawn_redis)
         address = redis_link.RedisAddress(f"unix://{self.folder / 'redis' / embedded_redis.SOCKET_FILE}")
-        self.redis: Redis = redis_link.connect(address, timeout_s=0.5)
-        self.patient_redis: Redis = redis_link.connect(address)
+        self.redis: Redis = self._doors.enter_context(redis_link.connect(address, timeout_s=0.5))
+        self.patient_redis: Redis = self._doors.enter_context(redis_link.connect(address))
         self._add(EXCHANGE, self._spawn_exchange)
         self.wait_for(lambda: self._paper_port() > 0, "the exchange's port")
         self.paper_port = self._paper_port()
         self.paper = Paper(self.paper_url)
-        self.listed = self.link().symbols()
+        self.link = self._doors.enter_context(closing(ExchangeLink(self.paper_url, DEMO_KEY, DEMO_SECRET)))
+        self.listed = self.link.symbols()
         self._add(PROXY, self._spawn_proxy)
         self.wait_for((self.folder / PORTS_FILE).exists, "the fault proxy's ports")
-        self.links = Links(self.folder)
+        self.links = self._doors.enter_context(closing(Links(self.folder)))
         self._write_settings()
         for name in DAEMONS:
             self._add(name, lambda name=name: self._spawn_daemon(name))  # type: ignore[misc]
@@ -133,10 +139,6 @@ class Stage:
     def paper_url(self) -> str:
         """Return the exchange's own address, past the proxy."""
         return f"http://127.0.0.1:{self.paper_port}"
-
-    def link(self) -> ExchangeLink:
-        """Return a reader of the exchange that shares no code with the daemons' adapter."""
-        return ExchangeLink(self.paper_url, DEMO_KEY, DEMO_SECRET)
 
     def all_run(self) -> bool:
         """Return whether every daemon says that it runs, and the first snapshots stand."""
@@ -177,6 +179,21 @@ class Stage:
         self.actors[name].frozen = False
         self.actors[name].send(signal.SIGCONT)
 
+    def invite(self, name: str) -> None:
+        """Given a daemon, start a second instance of it, which nobody keeps running."""
+        rival = f"{name}{RIVAL}"
+        self.dismiss(name)
+        self.actors[rival] = Actor(
+            rival, lambda: self._spawn_daemon(name), self._log(name), self._spawn_daemon(name), wanted=False
+        )
+
+    def dismiss(self, name: str) -> None:
+        """Given a daemon, kill its second instance, if there is one."""
+        rival = self.actors.pop(f"{name}{RIVAL}", None)
+        if rival is not None:
+            rival.process.kill()
+            rival.process.wait()
+
     def retire(self, name: str) -> None:
         """Given a process, end it in good order and for good."""
         self.actors[name].end()
@@ -200,8 +217,10 @@ class Stage:
     # --- starting ---------------------------------------------------------------------------------------------------
 
     def _add(self, name: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
-        log = self.folder / f"{name}.log"
-        self.actors[name] = Actor(name, start, log, start())
+        self.actors[name] = Actor(name, start, self._log(name), start())
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def _spawn_redis(self) -> subprocess.Popen[bytes]:
         return embedded_redis.start(self.folder / "redis", port=self.redis_port, fsync="always").process
@@ -225,7 +244,7 @@ class Stage:
     def _spawn(self, name: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         environment, _ = child_environment(self.etc)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path) + os.pathsep + str(Path.cwd())
-        return spawn([sys.executable, "-m", module, *arguments], self.folder / f"{name}.log", environment)
+        return spawn([sys.executable, "-m", module, *arguments], self._log(name), environment)
 
     def _paper_port(self) -> int:
         path = self.folder / "port"
@@ -251,5 +270,6 @@ class Stage:
 
 
 def all_links() -> Sequence[str]:
-    """Return the name of every link: each daemon's to each peer."""
-    return [f"{name}.{peer}" for name in DAEMONS for peer in PEERS]
+    """Return the name of every link: each daemon's to each peer. The governor has nothing to ask the exchange."""
+    links = [f"{name}.{peer}" for name in DAEMONS for peer in PEERS]
+    return [link for link in links if link != f"governor.{EXCHANGE}"]

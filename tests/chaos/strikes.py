@@ -25,7 +25,7 @@ class Conductor:
     ends_ms: list[int] = field(default_factory=list)
     kills: int = 0
     _standing: list[Fault] = field(default_factory=list)
-    _next: int = 0
+    _wakes: list[tuple[float, str]] = field(default_factory=list)  # when, and who is thawed while a rival works
 
     def __post_init__(self) -> None:
         self._began_s = time.monotonic()
@@ -38,6 +38,10 @@ class Conductor:
 
     def step(self) -> None:
         """Begin and end what is due."""
+        for wake in [wake for wake in self._wakes if wake[0] <= time.monotonic()]:
+            self._wakes.remove(wake)
+            self.stage.history.note("info", "woke", target=wake[1])
+            self.stage.thaw(wake[1])
         now_s = time.monotonic() - self._began_s
         for fault in [fault for fault in self._standing if fault.until_s <= now_s]:
             self._standing.remove(fault)
@@ -95,22 +99,19 @@ class Conductor:
                 stage.kill(fault.target, back_in_s=int(what["away_ms"]) / 1000)
             case Strike.FREEZE:
                 stage.freeze(fault.target)
-            case Strike.CUT:
-                stage.links.set(fault.target, CALM, reset=True)
-            case Strike.REFUSE:
-                stage.links.set(fault.target, Toxics(refuse=True), reset=True)
-            case Strike.STALL:
-                stage.links.set(fault.target, Toxics(stall=True))
-            case Strike.LOSE_ANSWERS:
-                stage.links.set(fault.target, Toxics(lost=True))
-            case Strike.DELAY | Strike.SEVER:
-                stage.links.set(fault.target, Toxics.model_validate(dict(what)))
+            case Strike.CUT | Strike.REFUSE | Strike.STALL | Strike.LOSE_ANSWERS | Strike.DELAY | Strike.SEVER:
+                resets = fault.strike in {Strike.CUT, Strike.REFUSE}
+                stage.links.set(fault.target, Toxics.model_validate(dict(what)), reset=resets)
             case Strike.MENU | Strike.SKEW:
                 stage.paper.lay(**dict(what))  # type: ignore[arg-type]
             case Strike.OUT_OF_MEMORY:
                 stage.redis.config_set("maxmemory", NO_MEMORY)
             case Strike.FOREIGN_TRADE:
                 self._trade_by_hand(str(what["side"]), Decimal(what["usd"]))
+            case Strike.RIVAL:
+                stage.freeze(fault.target)
+                stage.invite(fault.target)
+                self._wakes.append((time.monotonic() + int(what["frozen_ms"]) / 1000, fault.target))
             case Strike.FLUSH:
                 stage.redis.flushall()
             case _:
@@ -121,6 +122,9 @@ class Conductor:
         match fault.strike:
             case Strike.FREEZE:
                 stage.thaw(fault.target)
+            case Strike.RIVAL:
+                stage.thaw(fault.target)
+                stage.dismiss(fault.target)
             case Strike.REFUSE | Strike.STALL | Strike.LOSE_ANSWERS | Strike.DELAY | Strike.SEVER:
                 stage.links.set(fault.target, CALM)
             case Strike.OUT_OF_MEMORY:

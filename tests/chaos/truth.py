@@ -14,7 +14,7 @@ from tests.chaos.stage import Stage
 
 def collect(stage: Stage) -> Facts:
     """Given a stage, return what Redis and the exchange hold. Raise what either raises where it is away."""
-    facts = Collector(stage.patient_redis, stage.keys, stage.link(), stage.listed).collect()
+    facts = Collector(stage.patient_redis, stage.keys, stage.link, stage.listed).collect()
     rows = stage.paper.state()["rows"]
     return replace(
         facts,
