@@ -276,9 +276,9 @@ class GovernorEvent(Stamped):
 
 
 class ReconcileEvent(Stamped):
-    """`reconcile.events`: a drift that was found, held, adopted or healed."""
+    """`reconcile.events`: a drift that was found, held, adopted or healed; what an operator released or had rebuilt."""
 
-    kind: Literal["found", "held", "adopted", "healed", "released"]
+    kind: Literal["found", "held", "adopted", "healed", "released", "rebuilt"]
     symbol: Symbol
     exchange_position_amt: Number
     ledger_position_amt: Number

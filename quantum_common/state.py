@@ -145,6 +145,22 @@ class Hold(Record):
     details: Text
 
 
+class Ask(StrEnum):
+    """What an operator may ask of P3.3."""
+
+    RELEASE = "release"
+    REBUILD = "rebuild"
+
+
+class Request(Record):
+    """A field of `position:requests`: what an operator asks of P3.3 for a symbol, who it is and why."""
+
+    ask: Ask
+    by: Name
+    reason: Name
+    ts_ms: EpochMs
+
+
 class OrderState(StrEnum):
     """Where the one order of a plan stands. SENDING may or may not have reached the exchange; the rest is final."""
 

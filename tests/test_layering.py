@@ -17,7 +17,18 @@ WORLD = {
     "aiohttp", "httpx", "websockets", "binance", "pathlib",
 }  # fmt: skip
 EDGES = {"__init__", "__main__", "wiring", "store", "settings"}  # the modules of a service that are not for deciding
-ASYNC = {"service", "ports", "bookkeeper", "watch", "fate", "stops", "warden", "reservations"}  # await their ports
+ASYNC = {
+    "service",
+    "ports",
+    "bookkeeper",
+    "watch",
+    "fate",
+    "stops",
+    "warden",
+    "drifts",
+    "requests",
+    "reservations",
+}  # await their ports
 ADAPTERS = {
     f"quantum_common.{name}" for name in ("redis_client", "scripts", "daemon", "durability", "keys", "exchange.connect")
 } | {"redis", "binance", "aiohttp"}  # fmt: skip

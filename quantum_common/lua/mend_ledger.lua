@@ -10,6 +10,11 @@ local id, told, fields = journal_id, cjson.decode(entry), cjson.decode(ledger_fi
 if #told > 0 then id = redis.call('XADD', journal, '*', unpack(told)) end
 fields[#fields + 1] = 'journal_id'
 fields[#fields + 1] = id
+local known, stands = {}, redis.call('HGETALL', ledger)
+for i = 1, #fields, 2 do known[fields[i]] = true end
 redis.call('HSET', ledger, unpack(fields))
+for i = 1, #stands, 2 do
+  if not known[stands[i]] then redis.call('HDEL', ledger, stands[i]) end
+end
 redis.call('HSET', fills, 'booked', facts)
 return 1

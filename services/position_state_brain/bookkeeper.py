@@ -168,24 +168,48 @@ class Bookkeeper:
         )
         self.books[book.symbol] = (await self.store.book(book.symbol)).book
 
-    async def _mended(self, symbol: str) -> Book:
-        """Read a symbol's book, and make its ledger the fold of its facts where it is not: the facts are right.
+    async def rebuild(self, symbol: str) -> list[str]:
+        """Write a ledger anew from its facts, and have the exchange's list read again from the checkpoint on.
 
-        Only the newest fact can lack its journal entry: a torn write is mended before the next one is booked.
+        Return the names of the fields that were not the fold.
+        """
+        self.books[symbol], changed = await self._mend(symbol, anew=True)
+        self.verified.pop(symbol, None)
+        return changed
+
+    async def _mended(self, symbol: str) -> Book:
+        """Read a symbol's book, and make its ledger the fold of its facts where it is not: the facts are right."""
+        book, changed = await self._mend(symbol, anew=False)
+        if changed:
+            self.log.warning("a ledger was not the fold of its facts; written anew", symbol=symbol, changed=changed)
+        return book
+
+    async def _mend(self, symbol: str, *, anew: bool) -> tuple[Book, list[str]]:
+        """Write a ledger that is not whole or not the fold of its facts, or `anew` any; return its book and what was
+        wrong. Only the newest fact can lack its journal entry: a torn write is mended before the next one is booked.
         """
         while True:
             shelf = await self.store.book(symbol)
             book, standing, now_ms = shelf.book, shelf.ledger, self.clock.now_ms()
             lag_ms = standing.lag_ms if standing else None
             folded = book.ledger(book.folded, book.journal_id, lag_ms, standing.updated_ms if standing else now_ms)
-            if shelf.whole and folded == standing:
-                return book
-            self.log.warning("a ledger was not the fold of its facts; written anew", symbol=symbol)
+            changed = differing(standing, folded) or ([] if shelf.whole else ["booked"])
+            if not changed and not anew:
+                return book, []
             newest = max(book.facts.values(), key=lambda fact: fact.seq, default=None)
             told = await self.store.journaled(symbol, newest.fact_id) if newest else book.journal_id
+            if not told and shelf.whole:
+                told = book.journal_id  # so long ago that the search did not reach it
             entry = journal_entry(symbol, newest, folded, "recovered", now_ms) if newest and not told else None
             if await self.store.mend_ledger(shelf, folded, told, entry):
-                return (await self.store.book(symbol)).book
+                return (await self.store.book(symbol)).book, changed
+
+
+def differing(standing: Ledger | None, folded: Ledger) -> list[str]:
+    """Given the ledger that stands and the one that should, return the names of the fields that differ."""
+    if standing is None:
+        return ["ledger"]
+    return [name for name in Ledger.model_fields if getattr(standing, name) != getattr(folded, name)]
 
 
 def journal_entry(symbol: str, fact: Fact, ledger: Ledger, cause: str, now_ms: int) -> JournalEntry:

@@ -123,3 +123,15 @@ class Store(Protocol):
     async def hold(self, symbol: str, hold: Hold | None, event: ReconcileEvent) -> None:
         """Write or lift a hold, and tell of it."""
         ...
+
+    async def requests(self) -> Mapping[str, str]:
+        """Return what operators ask, by symbol, as it was written."""
+        ...
+
+    async def answer(self, symbol: str, request: str, event: ReconcileEvent | None, *, lift: bool) -> None:
+        """Take a request away, with what is to be told of it, and lift the symbol's hold where `lift` says so."""
+        ...
+
+    async def released(self) -> Mapping[str, int]:
+        """Return when each symbol's hold was last released by an operator, as far as the events reach back."""
+        ...

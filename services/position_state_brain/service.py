@@ -22,7 +22,9 @@ from quantum_common.money import plain
 from quantum_common.stream import Message
 from services.position_state_brain.bookkeeper import Bookkeeper
 from services.position_state_brain.decide import Limits, decide, needs_fresh_position
+from services.position_state_brain.drifts import Drifts
 from services.position_state_brain.ports import Store
+from services.position_state_brain.requests import Requests
 from services.position_state_brain.settings import P33Settings
 from services.position_state_brain.watch import Watch
 
@@ -49,7 +51,9 @@ class PositionStateBrain:
 
     def __post_init__(self) -> None:
         self.books = Bookkeeper(self.store, self.exchange, self.clock, self.log, self.settings.p33_facts_kept)
-        self.watch = Watch(self.store, self.exchange, self.books, self.clock, self.log, self.settings)
+        self.drifts = Drifts(self.store, self.exchange, self.books, self.clock, self.log, self.settings)
+        self.watch = Watch(self.store, self.exchange, self.books, self.drifts, self.clock, self.log, self.settings)
+        self.requests = Requests(self.store, self.books, self.drifts, self.clock, self.log)
         self._allowlist = frozenset(self.settings.p33_allowlist)
 
     async def recover(self) -> None:
@@ -145,7 +149,8 @@ class PositionStateBrain:
                 self._read_again([trade.symbol])
 
     async def snapshot(self) -> None:
-        """One snapshot cycle."""
+        """One snapshot cycle, and before it what operators ask."""
+        self._read_again(await self.requests.answer())
         await self.watch.cycle()
 
     async def sync(self) -> None:

@@ -29,6 +29,9 @@ class P33Settings(CommonSettings):
     p33_adopt_after: int = Field(
         3, ge=1, le=100, description="consistent snapshots in a row after which a drift is adopted"
     )
+    p33_adoptions_hour_max: int = Field(
+        3, ge=1, le=1_000, description="adoptions of a symbol within an hour; a further drift halts it (drift_repeats)"
+    )
     p33_facts_kept: int = Field(
         500, ge=10, le=100_000, description="facts kept in a symbol's fills before older ones are folded away"
     )

@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.keys import GROUP_P33, PERMIT_TTL_MS, Keys
-from quantum_common.messages import EvalType, JournalEntry, Permit, Plan, ReconcileEvent, Result
+from quantum_common.messages import EvalType, JournalEntry, Malformed, Permit, Plan, ReconcileEvent, Result
 from quantum_common.money import parse_decimal, plain
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Fence, Script
@@ -39,6 +40,7 @@ class RedisStore:
         self._compact = Script(redis, "compact_fills", fence)
         self._raise_peak = Script(redis, "raise_peak", fence)
         self._set_hold = Script(redis, "set_hold", fence)
+        self._answer = Script(redis, "answer_request", fence)
 
     # --- permits -----------------------------------------------------------------------------------------------
 
@@ -104,19 +106,25 @@ class RedisStore:
         return sorted([key.removeprefix(prefix) async for key in self._redis.scan_iter(prefix + "*", count=SCAN_COUNT)])
 
     async def book(self, symbol: str) -> Shelf:
-        """Read a symbol's facts and its ledger in one round trip."""
+        """Read a symbol's facts and its ledger in one round trip. Raise ConnectionError where Redis forgot them: then
+        it is another server, and everything is recovered from it."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._keys.fills(symbol))
             pipe.hgetall(self._keys.ledger(symbol))
             fields, ledger_fields = await pipe.execute()
+        if CHECKPOINT not in fields:
+            raise RedisConnectionError(f"redis forgot the ledger of {symbol} while it was read")
         peak, booked = fields.pop(PEAK, None), int(fields.pop(BOOKED, 0))
         checkpoint = Checkpoint.from_json(fields.pop(CHECKPOINT))
         facts = {fact_id: Fact.from_json(text) for fact_id, text in fields.items()}
         stored = len(facts)
         facts = {fact_id: fact for fact_id, fact in facts.items() if not checkpoint.covers(fact)}
-        ledger = Ledger.from_fields(ledger_fields) if ledger_fields else None
         book = Book(symbol, checkpoint, facts, Peak.from_json(peak) if peak else None)
-        book.journal_id = ledger.journal_id if ledger else ""
+        book.journal_id = ledger_fields.get("journal_id", "")
+        try:
+            ledger = Ledger.from_fields(ledger_fields) if ledger_fields else None
+        except Malformed:
+            ledger = None  # the facts are right: it is written anew
         return Shelf(book, ledger, stored, whole=stored == booked)
 
     async def begin(self, symbol: str, checkpoint: Checkpoint, ledger: Ledger) -> None:
@@ -239,6 +247,32 @@ class RedisStore:
             {"hold": self._keys.hold(symbol), "events": self._keys.reconcile_events},
             {"fields": hold.to_fields() if hold else {}, "event": event.to_fields()},
         )
+
+    # --- operators -----------------------------------------------------------------------------------------------
+
+    async def requests(self) -> Mapping[str, str]:
+        """Read all of them."""
+        found: Any = await self._redis.hgetall(self._keys.requests)
+        return dict(found)
+
+    async def answer(self, symbol: str, request: str, event: ReconcileEvent | None, *, lift: bool) -> None:
+        """Run `answer_request`."""
+        keys = self._keys
+        await self._answer(
+            {"hold": keys.hold(symbol), "events": keys.reconcile_events, "requests": keys.requests},
+            {
+                "symbol": symbol,
+                "request": request,
+                "event": event.to_fields() if event else {},
+                "lift": int(lift),
+            },
+        )
+
+    async def released(self) -> Mapping[str, int]:
+        """Look through the newest entries of reconcile.events."""
+        entries: Any = await self._redis.xrevrange(self._keys.reconcile_events, count=JOURNAL_LOOK_BACK)
+        oldest_first = reversed(entries)
+        return {one["symbol"]: int(one["ts_ms"]) for _, one in oldest_first if one["kind"] == "released"}
 
 
 def streams_written(keys: Keys) -> Sequence[str]:

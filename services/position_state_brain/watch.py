@@ -1,4 +1,4 @@
-"""Watches the exchange: snapshots of every symbol in one account call, the portfolio, and the drifts."""
+"""Watches the exchange: snapshots of every symbol in one account call, and the portfolio."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,30 +14,28 @@ from quantum_common.exchange.port import (
     WalletChanged,
 )
 from quantum_common.log import Log
-from quantum_common.messages import ReconcileEvent
-from quantum_common.money import ZERO, plain
-from quantum_common.state import Hold, Portfolio, PositionSide, Snapshot, iso
+from quantum_common.money import ZERO
+from quantum_common.state import Portfolio, PositionSide, Snapshot, iso
 from services.position_state_brain.bookkeeper import Bookkeeper
-from services.position_state_brain.fold import Fact, FactKind, Peak
+from services.position_state_brain.drifts import Drifts
+from services.position_state_brain.fold import Peak
 from services.position_state_brain.portfolio import PortfolioLimits, measure
 from services.position_state_brain.ports import Store
-from services.position_state_brain.reconcile import Drift, Step, judge
 from services.position_state_brain.settings import P33Settings
 
 
 @dataclass
 class Watch:
-    """Writes what the exchange says, and makes the ledger follow it where they differ."""
+    """Writes what the exchange says, and has the ledger compared with it."""
 
     store: Store
     exchange: AccountPort
     books: Bookkeeper
+    drifts: Drifts
     clock: Clock
     log: Log
     settings: P33Settings
     views: dict[str, PositionView] = field(default_factory=dict)
-    drifts: dict[str, Drift] = field(default_factory=dict)
-    holds: dict[str, Hold] = field(default_factory=dict)
     wallet: Decimal | None = None
     peak_equity: Decimal = ZERO
     _wallet_read_ms: int = 0
@@ -59,7 +57,7 @@ class Watch:
             )
         portfolio = await self.store.portfolio()
         self.peak_equity = portfolio.peak_equity_usd if portfolio else ZERO
-        self.holds = dict(await self.store.held())
+        await self.drifts.recover()
 
     async def cycle(self) -> None:
         """One snapshot cycle: one account call, whatever the number of symbols."""
@@ -72,7 +70,7 @@ class Watch:
             return
         await self.take(rows)
         for symbol in [row.symbol for row in rows]:
-            await self._reconcile(symbol)
+            await self.drifts.reconcile(self.views[symbol])
 
     async def take(self, rows: Sequence[PositionView]) -> None:
         """Write the snapshots of an account call. A row older than a pushed change keeps the change."""
@@ -83,6 +81,7 @@ class Watch:
             self.views[row.symbol] = row if known is None else newer(known, row)
             if row.symbol not in self.books.books:
                 await self.books.begin(row.symbol, since_ms)
+                self.drifts.opening[row.symbol] = row.position_amt
         await self._write([row.symbol for row in rows], now_ms)
         await self._raise_peaks()
 
@@ -155,80 +154,6 @@ class Watch:
         if peaks:
             await self.store.raise_peaks(peaks)
 
-    # --- drifts ----------------------------------------------------------------------------------------------------
-
-    async def _reconcile(self, symbol: str) -> None:
-        """Compare one symbol and take the next step, if any."""
-        view, book = self.views[symbol], self.books.books.get(symbol)
-        if book is None:
-            return  # Redis was read anew meanwhile, and does not know the symbol: the next cycle begins it
-        exchange_amt, ledger_amt = view.position_amt, book.folded.position_amt
-        held = symbol in self.holds
-        if exchange_amt == ledger_amt and not held:
-            self.drifts.pop(symbol, None)
-            return
-        now_ms = self.clock.now_ms()
-        moved_ms = max(self.books.moved_ms.get(symbol, 0), self._pushed_ms(view))
-        quiet = now_ms - moved_ms >= self.settings.p33_quiet_ms and not await self.store.under_way(symbol, now_ms)
-        judgement = judge(
-            exchange_amt, ledger_amt, self.drifts.get(symbol), held=held, quiet=quiet,
-            adopt_after=self.settings.p33_adopt_after, now_ms=now_ms,
-        )  # fmt: skip
-        if judgement.drift is None:
-            self.drifts.pop(symbol, None)
-        else:
-            self.drifts[symbol] = judgement.drift
-        match judgement.step:
-            case Step.NOTHING:
-                return
-            case Step.FETCH_TRADES:
-                await self._fetch(symbol)
-            case Step.HOLD:
-                await self._hold(symbol, exchange_amt, ledger_amt, now_ms)
-            case Step.ADOPT:
-                await self._adopt(symbol, view, ledger_amt, now_ms)
-            case Step.HEAL:
-                await self._heal(symbol, exchange_amt, now_ms)
-
-    def _pushed_ms(self, view: PositionView) -> int:
-        """Return when the exchange last changed a position, on the exchange's clock, which is near enough to ours."""
-        return min(view.update_ms, self.clock.now_ms())
-
-    async def _fetch(self, symbol: str) -> None:
-        """Book the trades that the exchange knows and we do not. Where they cannot be read, the drift starts anew."""
-        try:
-            await self.books.sync(symbol)
-        except ExchangeUnavailable as error:
-            self.drifts.pop(symbol, None)
-            self.log.warning("trades cannot be read now", symbol=symbol, error=error.cause)
-
-    async def _hold(self, symbol: str, exchange_amt: Decimal, ledger_amt: Decimal, now_ms: int) -> None:
-        hold = Hold(
-            reason="ledger_drift", exchange_position_amt=exchange_amt, ledger_position_amt=ledger_amt,
-            since_ms=now_ms, details="the exchange's trades do not explain the difference",
-        )  # fmt: skip
-        self.holds[symbol] = hold
-        await self.store.hold(symbol, hold, _event("held", symbol, exchange_amt, ledger_amt, now_ms))
-        self.log.error("ledger drift", symbol=symbol, exchange=plain(exchange_amt), ledger=plain(ledger_amt))
-
-    async def _adopt(self, symbol: str, view: PositionView, ledger_amt: Decimal, now_ms: int) -> None:
-        """Make the ledger agree with the exchange by a journalled adjustment. The exchange's word is the cause."""
-        book = self.books.books[symbol]
-        time_ms = await self.exchange.server_time_ms()
-        adjustment = Fact(
-            kind=FactKind.ADJUSTMENT, fact_id=f"a{time_ms}-{book.seq + 1}", trade_id=0, order_id=None, plan_id="",
-            client_order_id="", origin="adopted", qty=view.position_amt - ledger_amt, price=view.entry_price, fee=ZERO,
-            realized_pnl=ZERO, funding=ZERO, time_ms=time_ms, seq=0,
-        )  # fmt: skip
-        if await self.books.write(symbol, adjustment, cause="snapshot adopted: no trade explains the difference"):
-            event = _event("adopted", symbol, view.position_amt, ledger_amt, now_ms)
-            await self.store.hold(symbol, self.holds.get(symbol), event)
-
-    async def _heal(self, symbol: str, amt: Decimal, now_ms: int) -> None:
-        del self.holds[symbol]
-        await self.store.hold(symbol, None, _event("healed", symbol, amt, amt, now_ms))
-        self.log.info("ledger and exchange agree again", symbol=symbol, position_amt=plain(amt))
-
 
 def newer(known: PositionView, row: PositionView) -> PositionView:
     """Given what is known and a row of an account call, return the row, but keep a change that is younger than it.
@@ -268,10 +193,3 @@ def snapshot_of(view: PositionView, now_ms: int, source: str) -> Snapshot:
         ts_ms=now_ms,
         source=source,
     )
-
-
-def _event(kind: str, symbol: str, exchange_amt: Decimal, ledger_amt: Decimal, now_ms: int) -> ReconcileEvent:
-    return ReconcileEvent(
-        kind=kind, symbol=symbol, exchange_position_amt=exchange_amt, ledger_position_amt=ledger_amt,
-        cause="unknown" if kind != "healed" else "agreement", details="", ts_ms=now_ms,
-    )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quantum_common.exchange.outcome import Found, NotFound, Placing
-from quantum_common.exchange.port import OrderRequest, TradeView
+from quantum_common.exchange.port import OrderRequest, PositionView, TradeView
 from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_P33
 from quantum_common.messages import JournalEntry
 from quantum_common.redis_client import Redis
@@ -23,7 +23,6 @@ from services.position_state_brain.fold import Book, Fact
 from services.position_state_brain.ports import Booking
 from services.position_state_brain.service import PositionStateBrain
 from services.position_state_brain.store import BOOKED, RedisStore
-from services.position_state_brain.watch import Watch
 from tests.sim.pipeline import Build
 from tests.sim.port import SimPort
 from tests.sim.world import Odds
@@ -135,7 +134,9 @@ def brain_with(books: type[Bookkeeper]) -> type[PositionStateBrain]:
         def __post_init__(self) -> None:
             super().__post_init__()
             self.books = books(self.store, self.exchange, self.clock, self.log, self.settings.p33_facts_kept)
-            self.watch = Watch(self.store, self.exchange, self.books, self.clock, self.log, self.settings)
+            self.drifts = replace(self.drifts, books=self.books)
+            self.watch = replace(self.watch, books=self.books, drifts=self.drifts)
+            self.requests = replace(self.requests, books=self.books, drifts=self.drifts)
 
     return Mutant
 
@@ -146,9 +147,9 @@ class BelievingBrain(PositionStateBrain):
     def __post_init__(self) -> None:
         """Leave the comparison with the exchange out."""
         super().__post_init__()
-        self.watch._reconcile = self._nothing  # type: ignore[method-assign]
+        self.drifts.reconcile = self._nothing  # type: ignore[method-assign]
 
-    async def _nothing(self, symbol: str) -> None:
+    async def _nothing(self, view: PositionView) -> None:
         pass
 
     async def sync(self) -> None:

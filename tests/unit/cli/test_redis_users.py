@@ -54,7 +54,7 @@ def test_standing_users_are_replaced_only_where_that_is_asked_for(tmp_path: Path
 
 @pytest.mark.parametrize("prefix", ["", "quant", "quantum:1", "quantum:{x}", "quantum:{1}:"])
 def test_a_prefix_that_is_none_is_refused(tmp_path: Path, prefix: str) -> None:
-    with pytest.raises(Complaint, match="give quantum, or quantum:{N}"):
+    with pytest.raises(Complaint, match=r"give quantum, or quantum:\{N\}"):
         run_redis_users(tmp_path, [prefix], replace=False)
     assert not list(tmp_path.iterdir())
 
