@@ -181,7 +181,7 @@ def test_a_daemon_goes_on_by_itself_after_redis_was_gone(start: Start, tmp_path:
     try:
         process = start(server.url)
         client.xadd("in", {"n": "before"})
-        until(lambda: client.xlen("seen") == 1)
+        until(lambda: client.xlen("seen") == 1 and client.xpending("in", "g")["pending"] == 0)
         server.process.kill()
         server.process.wait()
         server = embedded_redis.start(folder, fsync="always")

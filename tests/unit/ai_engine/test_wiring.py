@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from quantum_common.clock import SystemClock
 from quantum_common.daemon import Runtime
+from quantum_common.exchange.budget import Budget
 from quantum_common.exchange.port import Bar, ConfigurationRefused
 from quantum_common.keys import Keys
 from quantum_common.log import setup
@@ -51,7 +52,7 @@ def exchange(monkeypatch: pytest.MonkeyPatch, market: Session) -> Any:
     @contextlib.asynccontextmanager
     async def opened(*arguments: Any) -> AsyncIterator[SimpleNamespace]:
         asked.append(arguments)
-        yield SimpleNamespace(market=market)
+        yield SimpleNamespace(market=market, session=SimpleNamespace(budget=Budget()))
 
     monkeypatch.setattr(wiring, "open_exchange", opened)
     yield asked
