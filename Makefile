@@ -10,10 +10,17 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 RUN_STAMP := $(VENV)/.run-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
+BENCH_STAMP := $(VENV)/.bench-stamp
 ARGS ?=
+SEEDS ?= 10000
+MINUTES ?= 10
+SEED ?= 1
 # How pytest is run; PYTEST_ARGS narrows it, such as PYTEST_ARGS=tests/unit/cli
 PYTEST ?= -n 2
 PYTEST_ARGS ?=
+SEEDS ?= 10000
+MINUTES ?= 10
+SEED ?= 1
 
 .PHONY: help
 help: ## List the targets
@@ -39,13 +46,21 @@ lint: $(DEV_STAMP) ## ruff (rules and format) and mypy
 	$(PYTHON) -m mypy
 
 .PHONY: bench
-bench: $(DEV_STAMP) ## Run the benchmarks and print their tables; ARGS="sustained --minutes 10" picks one
+bench: $(BENCH_STAMP) ## Run the benchmarks and print their tables; ARGS="sustained --minutes 10" picks one
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+.PHONY: simulate
+simulate: $(DEV_STAMP) ## Run SEEDS schedules of the services' own code under faults, and the mutants
+	@$(PYTHON) -m tests.sim $(SEEDS)
+
+.PHONY: chaos
+chaos: $(DEV_STAMP) ## Kill real processes for MINUTES, seeded by SEED, then check the books from outside
+	@$(PYTHON) -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in
 	@$(PYTHON) -m pip install --quiet uv
-	for name in requirements requirements-dev; do
+	for name in requirements requirements-dev requirements-bench; do
 	    $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-header --output-file "$$name.txt" "$$name.in"
 	done
@@ -65,6 +80,11 @@ $(RUN_STAMP): requirements.txt pyproject.toml | $(PYTHON)
 $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 	@echo "setting up: what testing needs (once)"
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(BENCH_STAMP): requirements-bench.txt $(RUN_STAMP)
+	@echo "setting up: the frameworks that the benchmarks compare with (once)"
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	touch $@
 
 # A bare Debian has python3 without ensurepip: then pip comes from the system's pip, or the venv from virtualenv.
