@@ -62,7 +62,7 @@ lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in
 	@$(PYTHON) -m pip install --quiet uv
 	for name in requirements requirements-dev requirements-bench; do
 	    $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	        --no-emit-index-url --no-header --output-file "$$name.txt" "$$name.in"
+	        --no-emit-index-url --no-emit-find-links --no-header --output-file "$$name.txt" "$$name.in"
 	done
 
 .PHONY: clean
