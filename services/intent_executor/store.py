@@ -109,7 +109,8 @@ class RedisStore:
                 pipe.hgetall(keys.stop(symbol))
                 pipe.hgetall(keys.in_flight(symbol))
             rows = await pipe.execute() if symbols else []
-        return [_standing(symbol, *rows[3 * number : 3 * number + 3]) for number, symbol in enumerate(symbols)]
+        found = [(symbol, rows[3 * number : 3 * number + 3]) for number, symbol in enumerate(symbols)]
+        return [_standing(symbol, *row) for symbol, row in found if row[0]]  # Redis may forget one between the two
 
     async def standing_stop(self, symbol: str) -> str:
         """Read the remembered stop."""

@@ -1,15 +1,16 @@
 """Known-bad variants of the services: each breaks one rule that the design rests on, and must be caught.
 
 A mutant is a small subclass, or a change of a script's text, in place of the real thing. `seeds` is within how many
-schedules it must have been caught; `odds` and `doubled` make the fault that it is about more frequent than chance does.
+schedules it must have been caught; `odds` make the fault that it is about more frequent than a seed chooses.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from quantum_common.exchange.outcome import Found, NotFound, Placing
-from quantum_common.exchange.port import OrderRequest, PositionView, TradeView
+from quantum_common.exchange.port import ExchangeUnavailable, OrderRequest, TradeView
 from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_P33
 from quantum_common.messages import JournalEntry
 from quantum_common.redis_client import Redis
@@ -133,10 +134,7 @@ def brain_with(books: type[Bookkeeper]) -> type[PositionStateBrain]:
     class Mutant(PositionStateBrain):
         def __post_init__(self) -> None:
             super().__post_init__()
-            self.books = books(self.store, self.exchange, self.clock, self.log, self.settings.p33_facts_kept)
-            self.drifts = replace(self.drifts, books=self.books)
-            self.watch = replace(self.watch, books=self.books, drifts=self.drifts)
-            self.requests = replace(self.requests, books=self.books, drifts=self.drifts)
+            self.books.__class__ = books  # others hold the same books
 
     return Mutant
 
@@ -144,13 +142,11 @@ def brain_with(books: type[Bookkeeper]) -> type[PositionStateBrain]:
 class BelievingBrain(PositionStateBrain):
     """Believes that the stream brings every trade."""
 
-    def __post_init__(self) -> None:
-        """Leave the comparison with the exchange out."""
-        super().__post_init__()
-        self.drifts.reconcile = self._nothing  # type: ignore[method-assign]
-
-    async def _nothing(self, view: PositionView) -> None:
-        pass
+    async def snapshot(self) -> None:
+        """Write what the exchange says, and compare it with nothing."""
+        with contextlib.suppress(ExchangeUnavailable):
+            self.watch.wallet = await self.exchange.wallet_balance()
+            await self.watch.fresh(next(iter(self.settings.p33_allowlist)))
 
     async def sync(self) -> None:
         """Read nothing again."""
@@ -193,7 +189,6 @@ class Mutant:
     build: Build
     seeds: int
     odds: Odds | None = None
-    doubled: bool | None = None
 
 
 LOSSY = Odds(kill=0.01, lost=0.08, slow=0.03)
@@ -248,5 +243,4 @@ MUTANTS = (
         Build(rewrite=without("-- Write the governor's permit", PENDING_CHECK)), 60, LOSSY,
     ),
     Mutant("P3.3's permit issued again", Build(rewrite=without("-- Write P3.3's permit", PENDING_CHECK)), 60, LOSSY),
-    Mutant("no lease", Build(leased=False), 60, Odds(lost=0.02, slow=0.02), doubled=True),
 )  # fmt: skip

@@ -116,6 +116,7 @@ class Pipeline:
     doubled: bool = False  # a second executor and a second P3.3 on another machine
     wished: dict[str, Intent] = field(default_factory=dict)
     consumers: list[SimConsumer] = field(default_factory=list)
+    alive: set[str] = field(default_factory=set)  # plans with a permit that could be used again
     moves: list[tuple[str, str, str]] = field(default_factory=list)  # order record, state before, state after
 
     def __post_init__(self) -> None:
@@ -266,6 +267,8 @@ class Pipeline:
         clock, client = SimClock(self.world, process), self._client()
         rng = self.world.rng
         await clock.sleep_ms(rng.randint(1000, 2500))
+        while not self._all_listen():  # nobody wishes for anything before the daemons have been up once
+            await clock.sleep_ms(100)
         while len(self.wished) < self.wishes:
             symbol = rng.choice(SYMBOLS)
             try:
@@ -281,6 +284,10 @@ class Pipeline:
             await clock.sleep_ms(rng.choice((0, 50, 300, 1500, 4000)))
         while True:
             await clock.sleep_ms(60_000)
+
+    def _all_listen(self) -> bool:
+        groups = {KEYS.intents: 1, KEYS.plans: 3, KEYS.permits: 1, KEYS.results: 2}
+        return all(len(self.redis.server.groups(key)) == count for key, count in groups.items())
 
     def _wish(self, symbol: str, amount: Decimal, now_ms: int) -> Intent:
         """Given a position, wish for something that fits it, mostly."""

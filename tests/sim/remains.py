@@ -1,5 +1,6 @@
 """Gathers the evidence of a simulated run from its server, its engine and its processes."""
 
+from quantum_common.ids import plan_of
 from quantum_common.messages import Issuer
 from services.paper_exchange.engine.enums import Side as EngineSide
 from tests.sim.evidence import Evidence, Fields, OrderSeen, StopSeen, TradeSeen
@@ -46,6 +47,8 @@ def evidence(pipeline: Pipeline, *, settled: bool, recovered_ms: int) -> Evidenc
         for algo in exchange.engine.open_algos()
     ]
     prefix = KEYS.order("")
+    live = {key.rpartition(":")[2] for issuer in Issuer for key in server.do_scan(KEYS.permit(issuer, ""))}
+    pipeline.alive |= live & {plan_of(order.client_id) for order in orders}  # a permit's end by age excuses nothing
     return Evidence(
         keys=KEYS,
         symbols=SYMBOLS,
@@ -62,7 +65,7 @@ def evidence(pipeline: Pipeline, *, settled: bool, recovered_ms: int) -> Evidenc
         stops=stops,
         wallet=exchange.engine.account().wallet_balance,
         deposit=DEPOSIT,
-        live_permits=[key.rpartition(":")[2] for issuer in Issuer for key in server.do_scan(KEYS.permit(issuer, ""))],
+        live_permits=sorted(pipeline.alive),
         forgot=world.faults["redis_forgot"] > 0,
         torn=world.faults["torn"] > 0,
         foreign=exchange.left_open,

@@ -76,6 +76,7 @@ def settle(pipeline: Pipeline, seed: int, look_every_ms: int = LOOK_EVERY_MS) ->
         settled = settled_cheaply(pipeline) and not _violations(pipeline, began_ms)
     violations = _violations(pipeline, began_ms, settled=settled)
     probes.look(pipeline)
+    world.close()
     return Outcome(
         seed, violations, dict(world.faults), dict(world.probes), world.steps, world.now_ms - began_ms,
         list(world.lines or ()), world.trace_hash,

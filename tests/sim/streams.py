@@ -181,6 +181,11 @@ class Streams(Values):
         stream = self._get(key, Stream)
         return [(id_text(i), fields) for i, fields in (*stream.gone, *stream.entries)] if stream else []
 
+    def groups(self, key: str) -> list[str]:
+        """Return the names of a stream's groups."""
+        stream = self._get(key, Stream)
+        return sorted(stream.groups) if stream else []
+
     def pending(self, key: str) -> int:
         """Return how many entries of a stream are delivered and not acknowledged."""
         stream = self._get(key, Stream)

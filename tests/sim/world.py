@@ -180,6 +180,14 @@ class World:
         self.say(process.name, "STOPPED for", duration_ms, "ms")
         process.stopped_until_ms = max(process.stopped_until_ms, self.now_ms + duration_ms)
 
+    def close(self) -> None:
+        """End every process for good."""
+        for process in self.processes:
+            for task in process.tasks:
+                task.alive = False
+                task.coroutine.close()
+            process.tasks.clear()
+
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def resume(self, task: Task, value: Any, error: BaseException | None) -> None:
