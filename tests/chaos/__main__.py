@@ -33,6 +33,7 @@ def tell(outcome: Outcome) -> None:
     for finding in (*outcome.verdict.findings, *outcome.deaths):
         print(finding)
     print("strikes:", " ".join(f"{name}={count}" for name, count in sorted(outcome.strikes.items())))
+    print("probes:", " ".join(f"{name}={count}" for name, count in sorted(outcome.probes.items())))
     print(
         f"episodes={len(outcome.recoveries_ms)} recovery_p50_s={percentile(outcome.recoveries_ms, 0.5) / 1000:.1f}"
         f" recovery_max_s={max(outcome.recoveries_ms, default=0) / 1000:.1f} settled_s={outcome.settled_s:.1f}"

@@ -13,6 +13,7 @@ from services.cli.redis_link import GONE
 from tests.chaos.faults import Strike, schedule
 from tests.chaos.history import History
 from tests.chaos.paper import AWAY
+from tests.chaos.probes import probes
 from tests.chaos.recovery import percentile, recoveries_ms
 from tests.chaos.settings import QUICK, SHIPPED
 from tests.chaos.stage import Stage
@@ -49,6 +50,7 @@ class Outcome:
     folder: Path
     kills: int
     strikes: Counter[str]
+    probes: Counter[str]
     verdict: Verdict
     deaths: tuple[str, ...]
     recoveries_ms: tuple[int, ...]
@@ -101,9 +103,12 @@ def run(plan: Plan, say: Callable[[str], None], folder: Path | None = None) -> O
             for line in history.of("died", "info")
             if LEASE_LOST not in line["words"]
         )
+        took_ms = tuple(recoveries_ms(conductor.ends_ms, left.facts, end_ms))
+        for over_ms, after_ms in zip(conductor.ends_ms, took_ms, strict=True):
+            history.note("info", "recovery", faults_over_ms=over_ms, took_ms=after_ms)
         outcome = Outcome(
-            plan, place, conductor.kills, Counter(str(fault.strike) for fault in faults), judge(left), deaths,
-            tuple(recoveries_ms(conductor.ends_ms, left.facts, end_ms)), settled_s, pids,
+            plan, place, conductor.kills, Counter(str(fault.strike) for fault in faults), probes(place, left.facts),
+            judge(left), deaths, took_ms, settled_s, pids,
         )  # fmt: skip
         for finding in (*outcome.verdict.findings, *deaths):
             history.note("fail", "finding", text=finding)

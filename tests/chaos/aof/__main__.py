@@ -5,6 +5,7 @@
 
 import argparse
 import asyncio
+import logging
 import multiprocessing
 import os
 import sys
@@ -95,7 +96,7 @@ def _do(task: Task) -> tuple[Task, list[str]]:
 
 
 def _be_quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(60))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 if __name__ == "__main__":
