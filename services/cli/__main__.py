@@ -8,6 +8,7 @@ import typer
 
 from quantum_common.version import build_id
 from services.cli.complaint import Complaint
+from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
     DEFAULT_MARKET,
     EXIT_USAGE,
@@ -21,6 +22,7 @@ from services.cli.options import (
     parse_redis,
     parse_symbols,
 )
+from services.cli.reconcile_command import run_reconcile, run_release
 from services.cli.redis_command import run_redis
 from services.cli.redis_users import run_redis_users
 from services.cli.up import run_up
@@ -29,6 +31,13 @@ app = typer.Typer(
     name="quantum", help="A trading pipeline for Binance USDT-M futures.", no_args_is_help=True,
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
+
+ledger_app = typer.Typer(help="Verify the ledgers, or have them written anew.", no_args_is_help=True)
+reconcile_app = typer.Typer(help="Show what is held or differs, or release it.", invoke_without_command=True)
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(reconcile_app, name="reconcile")
+
+RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 
 
 @app.command()
@@ -94,6 +103,49 @@ def redis_users(
 ) -> None:
     """Make a Redis user for each service and the operator, with fresh passwords, each in a file of mode 0600."""
     raise typer.Exit(run_redis_users(out, prefix or ["quantum"], replace=replace))
+
+
+@ledger_app.command("verify")
+def ledger_verify(
+    symbol: Annotated[str | None, typer.Argument(help="One symbol; all where it is left out.")] = None,
+    dir_: RunDir = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
+) -> None:
+    """Compare ledgers with their facts, their journal and the exchange's trades and positions; exit 1 where one is
+    wrong or nothing could be read."""
+    raise typer.Exit(run_verify(symbol, dir_, as_json=json))
+
+
+@ledger_app.command("rebuild")
+def ledger_rebuild(
+    symbol: Annotated[str | None, typer.Argument(help="The symbol.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every ledger.")] = False,  # noqa: FBT002
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for by an operator",
+    dir_: RunDir = None,
+) -> None:
+    """Have the running P3.3 write ledgers anew from their facts, and read the exchange's trades again."""
+    raise typer.Exit(run_rebuild(symbol, reason, dir_, all_=all_))
+
+
+@reconcile_app.callback()
+def reconcile(
+    context: typer.Context,
+    dir_: RunDir = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON array instead of lines.")] = False,  # noqa: FBT002
+) -> None:
+    """Show every hold and every difference between ledger and exchange; exit 1 where there is one."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(run_reconcile(dir_, as_json=json))
+
+
+@reconcile_app.command("release")
+def reconcile_release(
+    symbol: Annotated[str, typer.Argument(help="The symbol that is on hold.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    dir_: RunDir = None,
+) -> None:
+    """Lift the hold of a symbol, through P3.3; what still differs is then watched anew."""
+    raise typer.Exit(run_release(symbol, reason, dir_))
 
 
 @app.command()

@@ -172,7 +172,7 @@ class Book:
             last_order_id=folded.last_order_id,
             last_plan_id=folded.last_plan_id,
             lag_ms=lag_ms,
-            updated_at=iso(now_ms),
+            updated_at=iso(now_ms) if now_ms else "",  # never: as a flat ledger begins
             updated_ms=now_ms,
             journal_id=journal_id,
         )
