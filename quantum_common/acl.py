@@ -127,6 +127,7 @@ ACL_TABLE: tuple[Row, ...] = (
     Row("permit:p33", lambda keys: keys.permit(Issuer.P33, ANY), {Access.KEEP: (P33,), Access.USE_UP: (EXECUTOR,)}),
     _kept("governor_stats", lambda keys: f"{keys.prefix}:governor:stats:*", GOVERNOR),
     _kept("governor_executions", lambda keys: keys.governor_executions(ANY), GOVERNOR),
+    _kept("governor_reserved", lambda keys: keys.governor_reserved, GOVERNOR),
     _kept("governor_day", lambda keys: keys.governor_day(ANY), GOVERNOR),
     Row(
         "governor_state",

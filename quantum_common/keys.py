@@ -138,7 +138,8 @@ class Keys:
         return f"{self.prefix}:permit:{issuer}:{plan_id}"
 
     def governor_stats(self, symbol: str, eval_type: EvalType) -> str:
-        """Hash: EWMA statistics of the kill score; written by governor."""
+        """Hash: EWMA statistics of the kill score, as they are and as they were before the last plan; written by
+        governor, bounded by symbols. The symbol `all` stands for the portfolio."""
         return f"{self.prefix}:governor:stats:{symbol}:{eval_type}"
 
     def governor_executions(self, symbol: str) -> str:
@@ -148,6 +149,12 @@ class Keys:
     def governor_day(self, day: str) -> str:
         """Hash: plan id → notional permitted on a UTC day (YYYYMMDD); written by governor, TTL two days."""
         return f"{self.prefix}:governor:day:{day}"
+
+    @property
+    def governor_reserved(self) -> str:
+        """Hash: plan id → JSON of the room that a permitted entry takes until the portfolio shows it; written by
+        governor, bounded by what is under way."""
+        return f"{self.prefix}:governor:reserved"
 
     @property
     def governor_state(self) -> str:

@@ -22,17 +22,21 @@ class Gate(StrEnum):
     POSITION_CAP = "position_cap"
     EXPOSURE_CAP = "exposure_cap"
     BELOW_MIN_NOTIONAL = "below_min_notional"
-    # governor
+    # governor; it asks `position_cap` and `exposure_cap` again, with limits of its own
     TRADING_HALTED = "trading_halted"
     TRADING_REDUCING = "trading_reducing"
     KILL_SCORE_WARNING_RISK_INCREASE = "kill_score_warning_risk_increase"
     KILL_SCORE_EXIT_BLOCKED = "kill_score_exit_blocked"
     KILL_SCORE_CRITICAL = "kill_score_critical"
+    CUTOFF_UNDEFINED = "cutoff_undefined"
     RATE_LIMIT_HOUR = "rate_limit_hour"
     RATE_LIMIT_BURST = "rate_limit_burst"
     DAILY_NOTIONAL_CAP = "daily_notional_cap"
     DRAWDOWN_LIMIT = "drawdown_limit"
     PORTFOLIO_STATE_STALE = "portfolio_state_stale"
+    SYMBOL_EXPOSURE_CAP = "symbol_exposure_cap"
+    HEAT_LIMIT = "heat_limit"
+    CORRELATED_EXPOSURE_CAP = "correlated_exposure_cap"
     # P3.3
     STALE_EXCHANGE_STATE = "stale_exchange_state"
     RECONCILE_REQUIRED_SIDE_MISMATCH = "reconcile_required_side_mismatch"

@@ -16,7 +16,8 @@ WORLD = {
     "redis", "asyncio", "time", "os", "random", "uvloop", "socket", "subprocess", "threading", "secrets", "uuid",
     "aiohttp", "httpx", "websockets", "binance", "pathlib",
 }  # fmt: skip
-EDGES = {"__init__", "__main__", "wiring", "store", "settings"}  # the modules of a service that are not for deciding
+# The modules of a service that are not for deciding.
+EDGES = {"__init__", "__main__", "wiring", "store", "settings", "watch_store"}
 ASYNC = {
     "service",
     "ports",

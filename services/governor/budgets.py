@@ -5,28 +5,15 @@ day's `total` beside them is derived, and folded anew at every start. Amounts st
 that no sum understates what was permitted and no arithmetic in Redis is on fractions.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
-
-from quantum_common.messages import EvalType, Permit, Plan
-from services.governor.decide import notional
-from services.governor.view import View
 
 DAY_MS = 86_400_000
 CENTS = Decimal(100)
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What is written with the permit of an entry. `day` is a UTC date, YYYYMMDD."""
-
-    day: str
-    cents: int
-
-
 def day_of(now_ms: int) -> str:
-    """Given epoch milliseconds, return the UTC date."""
+    """Given epoch milliseconds, return the UTC date, YYYYMMDD."""
     return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d")
 
 
@@ -38,11 +25,3 @@ def in_cents(usdt: Decimal) -> int:
 def in_usdt(cents: int) -> Decimal:
     """Given whole cents, return the amount in USDT."""
     return Decimal(cents) / CENTS
-
-
-def reservation(plan: Plan, permit: Permit, view: View) -> Reservation | None:
-    """Given a plan and its permit, return what it takes from the budgets; None for refusals and exits."""
-    worth = notional(plan, view)
-    if plan.eval_type is EvalType.EXIT or not permit.allow or worth is None:
-        return None
-    return Reservation(day_of(permit.ts_ms), in_cents(worth))

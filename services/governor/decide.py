@@ -1,21 +1,26 @@
 """The governor's decision: one executable plan and what was read in, one permit out.
 
 The order of the gates: what ends everything first (expiry, HALTED), then what ends entries: the trading state, the
-account, the score, the budgets. HALTED refuses exits too, because that is what the state means; REDUCING is the state
-in which only exits pass. Of the two limits on the score the critical one is asked first, so that a permit names the
-graver reason.
+account, the score, the budgets, the portfolio's limits. HALTED refuses exits too, because that is what the state means;
+REDUCING is the state in which only exits pass. Of the two limits on the score the critical one is asked first, so that
+a permit names the graver reason.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 import orjson
 
-from quantum_common.kill_score import KillComponents, as_decimal, components
+from quantum_common.kill_score import as_decimal
 from quantum_common.messages import EvalType, Issuer, Permit, Plan
 from quantum_common.money import ZERO, plain
 from quantum_common.reasons import Gate
 from quantum_common.state import TradingState
 from quantum_common.verdicts import UNKNOWN, Verdict, as_rows, first_failed, not_asked, unknown
+from services.governor.inputs import as_inputs
+from services.governor.reservations import Reservation, over
+from services.governor.rooms import SIZED, Fit, fitted
+from services.governor.score import Scored, critical, cutoff_defined, exit_blocked, scored, warning
 from services.governor.view import Limits, View
 
 ENTRY_GATES = (
@@ -23,34 +28,93 @@ ENTRY_GATES = (
     Gate.PORTFOLIO_STATE_STALE,
     Gate.DRAWDOWN_LIMIT,
     Gate.KILL_SCORE_CRITICAL,
+    Gate.CUTOFF_UNDEFINED,
     Gate.KILL_SCORE_WARNING_RISK_INCREASE,
     Gate.RATE_LIMIT_BURST,
     Gate.RATE_LIMIT_HOUR,
-    Gate.DAILY_NOTIONAL_CAP,
+    Gate.POSITION_CAP,
+    *SIZED,
 )
 
 
-def decide(plan: Plan, view: View, limits: Limits, now_ms: int) -> Permit:
-    """Given an executable plan and what was read, permit its quantity or refuse with the first gate that fails.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A plan held against every gate: the verdicts in order, the score, and how much of it may be."""
 
-    The permit carries the score's components and the verdict of every gate. An exit is asked only whether it is still
-    in time and whether trading is halted at all.
+    verdicts: tuple[Verdict, ...]
+    reason: Gate | None
+    qty: Decimal
+    found: Scored
+    fit: Fit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A permit; what a permitted entry reserves, and its worth in USDT; the plans whose reservations are over; the
+    score as the statistics are to learn it, None where a part of it is missing."""
+
+    permit: Permit
+    reservation: Reservation | None
+    released: tuple[str, ...]
+    score: float | None
+    found: Scored
+
+
+def decide(plan: Plan, view: View, limits: Limits, now_ms: int) -> Permit:
+    """Given an executable plan and what was read, permit what fits of it or refuse with the first gate that fails.
+
+    The permit carries the score's components, the verdict of every gate and all that was read. An exit is asked only
+    whether it is still in time, whether trading is halted at all, and, where it is a discretionary part and an exit
+    cutoff is set, whether that lets it.
     """
-    fresh = view.market is not None and now_ms - view.market.ts_ms <= limits.market_state_age_ms_max
-    kill = components(view.market if fresh else None, view.ledger, view.snapshot, now_ms)
-    verdicts = (_expiry(plan, now_ms), _halted(view), *_entry_verdicts(plan, view, kill, limits, now_ms))
+    return decided(plan, view, limits, now_ms).permit
+
+
+def decided(plan: Plan, view: View, limits: Limits, now_ms: int) -> Decided:
+    """Given an executable plan and what was read, return its permit and what is to be written beside it."""
+    judged = judge(plan, view, limits, now_ms)
+    permit = _permit(plan, view, judged, now_ms)
+    portfolio_ms = view.portfolio.ts_ms if view.portfolio is not None else 0
+    return Decided(
+        permit,
+        reservation=_reservation(plan, judged, limits),
+        released=over(view.reserved, portfolio_ms, limits.settle_ms),
+        score=judged.found.kill.score,
+        found=judged.found,
+    )
+
+
+def judge(plan: Plan, view: View, limits: Limits, now_ms: int) -> Judgement:
+    """Given an executable plan and what was read, hold it against every gate."""
+    found = scored(plan, view, limits, now_ms)
+    first = (_expiry(plan, now_ms), _halted(view))
+    if plan.eval_type is EvalType.EXIT:
+        verdicts = (*first, exit_blocked(plan, found), *_NOT_ASKED)
+        reason = first_failed(verdicts)
+        return Judgement(verdicts, reason, plan.qty if reason is None else ZERO, found, None)
+    fit = fitted(plan, view, limits)
+    verdicts = (*first, _NO_EXIT, *_entry_verdicts(view, found, limits, now_ms), *fit.verdicts)
     reason = first_failed(verdicts)
+    return Judgement(verdicts, reason, fit.qty if reason is None else ZERO, found, fit)
+
+
+_NO_EXIT = not_asked(Gate.KILL_SCORE_EXIT_BLOCKED)
+_NOT_ASKED = tuple(not_asked(gate) for gate in ENTRY_GATES)
+
+
+def _permit(plan: Plan, view: View, judged: Judgement, now_ms: int) -> Permit:
+    kill, cutoff = judged.found.kill, judged.found.cutoff.value
     return Permit(
         plan_id=plan.plan_id,
         issuer=Issuer.GOVERNOR,
         symbol=plan.symbol,
         eval_type=plan.eval_type,
-        allow=reason is None,
-        reason=reason,
-        safe_qty=plan.qty if reason is None else ZERO,
+        allow=judged.reason is None,
+        reason=judged.reason,
+        safe_qty=judged.qty,
         kill_score=as_decimal(kill.score),
-        kill_z=None,
-        z_cutoff=None,
+        kill_z=as_decimal(judged.found.z),
+        z_cutoff=as_decimal(cutoff) if cutoff is not None and cutoff < float("inf") else None,
         k_regime_flip=as_decimal(kill.regime_flip),
         k_sigma_spike=as_decimal(kill.sigma_spike),
         k_ts_drop=as_decimal(kill.ts_drop),
@@ -58,30 +122,37 @@ def decide(plan: Plan, view: View, limits: Limits, now_ms: int) -> Permit:
         exchange_position_amt=view.snapshot.position_amt if view.snapshot is not None else None,
         ledger_position_amt=view.ledger.position_amt if view.ledger is not None else None,
         snapshot_age_ms=now_ms - view.snapshot.ts_ms if view.snapshot is not None else None,
-        details=_details(verdicts, kill),
+        details=_details(judged, view),
         timestamp=now_ms // 1000,
         ts_ms=now_ms,
     )
 
 
-def notional(plan: Plan, view: View) -> Decimal | None:
-    """Given a plan, return what it is worth in USDT at its own price, else at the mark; None where there is neither."""
-    price = plan.price or (view.snapshot.mark_price if view.snapshot is not None else ZERO)
-    return plan.qty * price if price > 0 else None
+def _reservation(plan: Plan, judged: Judgement, limits: Limits) -> Reservation | None:
+    """A permitted entry takes its room until the portfolio shows it; an exit takes none."""
+    fit = judged.fit
+    if fit is None or judged.reason is not None:
+        return None
+    return Reservation(
+        plan_id=plan.plan_id,
+        symbol=plan.symbol,
+        side=plan.side,
+        notional_usd=fit.worth,
+        risk_usd=fit.risk,
+        opens=fit.opens,
+        until_ms=plan.expires_ms + limits.unanswered_ms,
+    )
 
 
-def _entry_verdicts(
-    plan: Plan, view: View, kill: KillComponents, limits: Limits, now_ms: int
-) -> tuple[Verdict, ...]:  # fmt: skip
-    """Hold an entry against the gates that are for entries; an exit is not asked."""
-    if plan.eval_type is EvalType.EXIT:
-        return tuple(not_asked(gate) for gate in ENTRY_GATES)
+def _entry_verdicts(view: View, found: Scored, limits: Limits, now_ms: int) -> tuple[Verdict, ...]:
+    """Hold an entry against the gates that are for entries and know no size."""
     return (
         _reducing(view),
         _portfolio_age(view, limits, now_ms),
         _drawdown(view, limits),
-        _critical(kill, limits),
-        _warning(kill, limits),
+        critical(found, limits),
+        cutoff_defined(found),
+        warning(found, limits),
         _rate(
             Gate.RATE_LIMIT_BURST, (view.spent.symbol_5min, view.spent.all_5min),
             (limits.symbol_entries_per_5min_max, limits.entries_per_5min_max),
@@ -90,7 +161,6 @@ def _entry_verdicts(
             Gate.RATE_LIMIT_HOUR, (view.spent.symbol_hour, view.spent.all_hour),
             (limits.symbol_entries_per_hour_max, limits.entries_per_hour_max),
         ),
-        _daily_notional(plan, view, limits),
     )  # fmt: skip
 
 
@@ -129,25 +199,6 @@ def _drawdown(view: View, limits: Limits) -> Verdict:
     return Verdict(Gate.DRAWDOWN_LIMIT, drawdown <= limits.drawdown_max, plain(drawdown), limit)
 
 
-def _critical(kill: KillComponents, limits: Limits) -> Verdict:
-    """Judged by what is known of the score: what is missing could only raise it."""
-    ok = kill.lower_bound <= limits.kill_critical
-    return Verdict(Gate.KILL_SCORE_CRITICAL, ok, _score_text(kill), f"{limits.kill_critical:.4f}")
-
-
-def _warning(kill: KillComponents, limits: Limits) -> Verdict:
-    """An entry needs the whole score, unless the settings let it go without."""
-    known = not kill.missing or not limits.require_kill_inputs
-    ok = known and kill.lower_bound <= limits.kill_warning
-    return Verdict(Gate.KILL_SCORE_WARNING_RISK_INCREASE, ok, _score_text(kill), f"{limits.kill_warning:.4f}")
-
-
-def _score_text(kill: KillComponents) -> str:
-    if kill.missing:
-        return f"at least {kill.lower_bound:.4f}; kill_inputs_missing: {' '.join(kill.missing)}"
-    return f"{kill.lower_bound:.4f}"
-
-
 def _rate(gate: Gate, spent: tuple[int, int], allowed: tuple[int, int]) -> Verdict:
     """One more entry, on the symbol and in all."""
     ok = all(one < limit for one, limit in zip(spent, allowed, strict=True))
@@ -156,14 +207,8 @@ def _rate(gate: Gate, spent: tuple[int, int], allowed: tuple[int, int]) -> Verdi
     )
 
 
-def _daily_notional(plan: Plan, view: View, limits: Limits) -> Verdict:
-    limit = f"{plain(limits.daily_notional_usdt_max)} USDT"
-    worth = notional(plan, view)
-    if worth is None:
-        return unknown(Gate.DAILY_NOTIONAL_CAP, limit)
-    total = view.spent.day_usdt + worth
-    return Verdict(Gate.DAILY_NOTIONAL_CAP, total <= limits.daily_notional_usdt_max, f"{plain(total)} USDT", limit)
-
-
-def _details(verdicts: tuple[Verdict, ...], kill: KillComponents) -> str:
-    return orjson.dumps({"gates": as_rows(verdicts), "kill_inputs_missing": list(kill.missing)}).decode()
+def _details(judged: Judgement, view: View) -> str:
+    kill = judged.found.kill
+    return orjson.dumps(
+        {"gates": as_rows(judged.verdicts), "kill_inputs_missing": list(kill.missing), "inputs": as_inputs(view)}
+    ).decode()

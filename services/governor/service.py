@@ -1,23 +1,28 @@
 """The governor at work: a plan in, a permit out; a result in, a budget given back.
 
 Entries are decided one after the other, so that each sees what the one before it took; exits and results of a symbol
-are in a lane of their own and wait for nobody.
+are in a lane of their own and wait for nobody. Should a second governor reserve in between, the decision is made again.
 """
 
-from dataclasses import dataclass
+import math
+from collections import deque
+from dataclasses import dataclass, field, replace
 
 from quantum_common.clock import Clock
 from quantum_common.log import Log
 from quantum_common.messages import Decision, EvalType, GovernorEvent, Plan, Result
+from quantum_common.reasons import Gate
 from quantum_common.state import GovernorState, TradingState
 from quantum_common.stream import Message
-from services.governor.budgets import reservation
-from services.governor.decide import decide
-from services.governor.ports import StatePort
-from services.governor.view import Limits
+from services.governor.cutoffs import Reading
+from services.governor.decide import Decided, decided
+from services.governor.ports import Issued, StatePort
+from services.governor.returns import Returns
+from services.governor.view import Book, Limits, View
 
 BY = "governor"
 ENTRIES = "entries"  # no symbol is written in lower case
+BURSTS_KEPT = 10_000
 
 
 def lane(message: Message) -> str:
@@ -29,10 +34,19 @@ def lane(message: Message) -> str:
     return fields.get("symbol", "")
 
 
+def event_of(state: GovernorState, now_ms: int, details: str = "", kind: str = "trading_state") -> GovernorEvent:
+    """Given a trading state, return the event that tells of it."""
+    return GovernorEvent(
+        kind=kind, trading_state=state.trading_state, reason=state.reason, by=state.by, details=details,
+        timestamp=now_ms // 1000, ts_ms=now_ms,
+    )  # fmt: skip
+
+
 @dataclass
 class Governor:
     """Decides plans. `first_state` is the trading state of a Redis that has none yet; `met` says whether this life of
-    the service has met a trading state."""
+    the service has met a trading state. The rest is what it has seen so far: the book and the returns (by the watch),
+    entries over the burst limit, the last exit cutoff that could be read, and the cutoffs that cannot be read now."""
 
     state: StatePort
     clock: Clock
@@ -40,6 +54,11 @@ class Governor:
     first_state: TradingState
     log: Log
     met: bool = False
+    book: Book = field(default_factory=Book)
+    returns: Returns = field(default_factory=Returns)
+    bursts: deque[int] = field(default_factory=lambda: deque(maxlen=BURSTS_KEPT))
+    exit_cutoff_kept: float = math.inf
+    undefined: set[EvalType] = field(default_factory=set)
 
     async def recover(self) -> None:
         """See that there is a trading state, and derive the budgets' totals anew from their facts.
@@ -48,16 +67,7 @@ class Governor:
         """
         now_ms = self.clock.now_ms()
         state = self._beginning(now_ms)
-        event = GovernorEvent(
-            kind="trading_state",
-            trading_state=state.trading_state,
-            reason=state.reason,
-            by=BY,
-            details="",
-            timestamp=now_ms // 1000,
-            ts_ms=now_ms,
-        )
-        if await self.state.begin(state, event):
+        if await self.state.begin(state, event_of(state, now_ms)):
             self.log.warning("trading state written", trading_state=state.trading_state, reason=state.reason)
         self.met = True
         await self.state.fold(now_ms)
@@ -78,19 +88,58 @@ class Governor:
         if plan.decision is Decision.BLOCKED:
             await self.state.acknowledge(message)
             return
-        view = await self.state.view(plan, self.clock.now_ms())
-        permit = decide(plan, view, self.limits, self.clock.now_ms())
-        if await self.state.issue(permit, reservation(plan, permit, view), message):
-            self.log.debug(
-                "permit", plan_id=plan.plan_id, symbol=plan.symbol, allow=permit.allow, reason=permit.reason or ""
+        issued = Issued.CHANGED
+        while issued is Issued.CHANGED:
+            view = self._with_book(plan, await self.state.view(plan, self.clock.now_ms()))
+            made = decided(plan, view, self.limits, self.clock.now_ms())
+            issued = await self.state.issue(made, view.seq, self.limits.yardstick.alpha, message)
+        if issued is Issued.WRITTEN:
+            await self._remember(plan, made)
+
+    def _with_book(self, plan: Plan, view: View) -> View:
+        """Return the view with what the watch has seen of the other symbols; an exit is not held against them."""
+        view = replace(view, exit_cutoff_kept=self.exit_cutoff_kept)
+        if plan.eval_type is EvalType.EXIT:
+            return view
+        beside = {*self.book.notional, plan.symbol, *(one.reservation.symbol for one in view.reserved)}
+        return replace(view, book=Book(self.book.notional, self.returns.correlations(beside)))
+
+    async def _remember(self, plan: Plan, made: Decided) -> None:
+        permit, cutoff = made.permit, made.found.cutoff
+        self.log.debug(
+            "permit", plan_id=plan.plan_id, symbol=plan.symbol, allow=permit.allow, reason=permit.reason or ""
+        )
+        if permit.reason is Gate.RATE_LIMIT_BURST:
+            self.bursts.append(permit.ts_ms)
+        if plan.eval_type is EvalType.EXIT and cutoff.value is not None:
+            self.exit_cutoff_kept = cutoff.value
+        await self._alarm(plan.eval_type, cutoff, permit.ts_ms)
+
+    async def _alarm(self, eval_type: EvalType, cutoff: Reading, now_ms: int) -> None:
+        """Say once that a cutoff cannot be read, and once that it can be again."""
+        if bool(cutoff.fault) == (eval_type in self.undefined):
+            return
+        if not cutoff.fault:
+            self.undefined.discard(eval_type)
+            self.log.info("the cutoff is defined again", eval_type=eval_type)
+            return
+        self.undefined.add(eval_type)
+        self.log.error("the cutoff is undefined on live values", eval_type=eval_type, fault=cutoff.fault)
+        await self.state.report(
+            GovernorEvent(
+                kind=Gate.CUTOFF_UNDEFINED, trading_state="", reason=f"{eval_type} cutoff: {cutoff.fault}", by=BY,
+                details="", timestamp=now_ms // 1000, ts_ms=now_ms,
             )
+        )  # fmt: skip
 
     async def handle_result(self, message: Message) -> None:
         """Given an entry of `apply.result`, give back what an entry that was not executed took. One that was executed
-        keeps its place: that is how executions are counted."""
+        keeps its place in the budgets: that is how executions are counted. Its room in the limits goes over to the
+        portfolio."""
         result = Result.from_fields(message.fields)
-        took = result.eval_type is EvalType.ENTRY and result.decision is Decision.EXECUTE
-        if took and not result.executed:
-            await self.state.give_back(result, message, self.clock.now_ms())
-        else:
+        if result.eval_type is not EvalType.ENTRY or result.decision is not Decision.EXECUTE:
             await self.state.acknowledge(message)
+        elif result.executed:
+            await self.state.settle(result, message)
+        else:
+            await self.state.give_back(result, message, self.clock.now_ms())

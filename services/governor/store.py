@@ -1,24 +1,34 @@
 """The governor's state in Redis: one script reads a view, one for each write."""
 
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from quantum_common.keys import GROUP_GOVERNOR, PERMIT_TTL_MS, Keys
 from quantum_common.log import Log
-from quantum_common.messages import GovernorEvent, Issuer, Malformed, Permit, Plan, Record, Result
+from quantum_common.messages import EvalType, GovernorEvent, Issuer, Malformed, Plan, Record, Result
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
 from quantum_common.state import GovernorState, Ledger, MarketState, Portfolio, Snapshot
 from quantum_common.stream import Message
-from services.governor.budgets import DAY_MS, Reservation, day_of, in_usdt
+from services.governor.budgets import DAY_MS, day_of, in_cents, in_usdt
+from services.governor.decide import Decided
+from services.governor.normalisation import Moments, Statistics
+from services.governor.ports import Issued
+from services.governor.reservations import Reservation, Reserved
 from services.governor.view import BURST_WINDOW_MS, HOUR_WINDOW_MS, Spent, View
 
-ALL = "all"  # the window of all symbols; no symbol is written in lower case
+ALL = "all"  # the window and the statistics of all symbols; no symbol is written in lower case
+SEQ, DONE = "seq", "done:"  # fields of the reserved hash that are no plan's
 
 R = TypeVar("R", bound=Record)
 
 _Flat = list[str]
-_Answer = tuple[_Flat, _Flat, _Flat, _Flat, _Flat, tuple[int, int, int, int, int]]
+_Moments = tuple[str | None, str | None, str | None]
+_Answer = tuple[
+    _Flat, _Flat, _Flat, _Flat, _Flat, tuple[int, int, int, int, int], _Moments, _Moments, _Flat
+]  # fmt: skip
 
 
 @dataclass
@@ -33,6 +43,7 @@ class RedisState:
         self._read = Script(self.redis, "governor_read_view")
         self._issue = Script(self.redis, "issue_governor_permit")
         self._give_back = Script(self.redis, "governor_give_back")
+        self._settle = Script(self.redis, "governor_settle")
         self._begin = Script(self.redis, "governor_begin")
         self._fold = Script(self.redis, "governor_fold_day")
 
@@ -46,16 +57,21 @@ class RedisState:
             "market": keys.market_state(symbol),
             "ledger": keys.ledger(symbol),
             "snapshot": keys.snapshot(symbol),
+            "reserved": keys.governor_reserved,
         }
         answer = await self._read(
-            names | self._windows(symbol) | {"day": keys.governor_day(day_of(now_ms))},
+            names
+            | self._windows(symbol)
+            | self._statistics(symbol, plan.eval_type)
+            | {"day": keys.governor_day(day_of(now_ms))},
             {
                 "plan_id": plan.plan_id,
                 "burst_from_ms": now_ms - BURST_WINDOW_MS,
                 "hour_from_ms": now_ms - HOUR_WINDOW_MS,
             },
         )
-        state, portfolio, market, ledger, snapshot, spent = cast("_Answer", answer)
+        state, portfolio, market, ledger, snapshot, spent, own, everything, reserved = cast("_Answer", answer)
+        taken = _pairs(reserved)
         return View(
             state=self._parse(GovernorState, state, names["state"]),
             portfolio=self._parse(Portfolio, portfolio, names["portfolio"]),
@@ -63,40 +79,60 @@ class RedisState:
             ledger=self._parse(Ledger, ledger, names["ledger"]),
             snapshot=self._parse(Snapshot, snapshot, names["snapshot"]),
             spent=Spent(*spent[:4], in_usdt(spent[4])),
+            statistics=Statistics(_moments(own), _moments(everything)),
+            reserved=_reserved(taken, plan.plan_id),
+            seq=int(taken.get(SEQ, "0")),
         )
 
-    async def issue(self, permit: Permit, reserved: Reservation | None, message: Message) -> bool:
-        """Write the permit, its reservation and the acknowledgement in one script."""
-        keys = self.keys
+    async def issue(self, decided: Decided, seq: int, alpha: float, message: Message) -> Issued:
+        """Write the permit, what it teaches, what it takes and the acknowledgement in one script."""
+        keys, permit, reservation = self.keys, decided.permit, decided.reservation
+        score = decided.score
         answer = await self._issue(
             {
                 "plans": keys.plans,
                 "permits": keys.permits,
                 "permit": keys.permit(Issuer.GOVERNOR, permit.plan_id),
-                "day": keys.governor_day(reserved.day if reserved is not None else day_of(permit.ts_ms)),
+                "day": keys.governor_day(day_of(permit.ts_ms)),
+                "reserved": keys.governor_reserved,
             }
-            | self._windows(permit.symbol),
+            | self._windows(permit.symbol)
+            | self._statistics(permit.symbol, permit.eval_type),
             {
                 "group": GROUP_GOVERNOR,
                 "id": message.id,
                 "permit_text": permit.to_json(),
                 "permit_fields": permit.to_fields(),
                 "ttl_ms": PERMIT_TTL_MS,
-                "reserve": int(reserved is not None),
+                "reserve": int(reservation is not None),
                 "plan_id": permit.plan_id,
                 "now_ms": permit.ts_ms,
                 "hour_ms": HOUR_WINDOW_MS,
-                "cents": reserved.cents if reserved is not None else 0,
+                "cents": in_cents(reservation.notional_usd if reservation is not None else Decimal(0)),
                 "day_ttl_ms": 2 * DAY_MS,
+                "score": "" if score is None else repr(score),
+                "alpha": repr(alpha),
+                "seq": seq,
+                "reservation": reservation.to_json() if reservation is not None else "",
+                "released": decided.released,
             },
         )
-        return answer == "written"
+        return Issued(str(answer))
 
     async def give_back(self, result: Result, message: Message, now_ms: int) -> None:
         """Give back what was reserved today or yesterday, and acknowledge, in one script."""
         await self._give_back(
-            {"results": self.keys.results} | self._windows(result.symbol) | self._days(now_ms),
+            {"results": self.keys.results, "reserved": self.keys.governor_reserved}
+            | self._windows(result.symbol)
+            | self._days(now_ms),
             {"group": GROUP_GOVERNOR, "id": message.id, "plan_id": result.plan_id},
+        )
+
+    async def settle(self, result: Result, message: Message) -> None:
+        """Note the execution and acknowledge, in one script."""
+        await self._settle(
+            {"results": self.keys.results, "reserved": self.keys.governor_reserved},
+            {"group": GROUP_GOVERNOR, "id": message.id, "plan_id": result.plan_id, "now_ms": result.ts_ms},
         )
 
     async def acknowledge(self, message: Message) -> None:
@@ -111,6 +147,11 @@ class RedisState:
         )
         return answer == "written"
 
+    async def report(self, event: GovernorEvent) -> None:
+        """Add an event."""
+        fields: dict[Any, Any] = event.to_fields()
+        await self.redis.xadd(self.keys.governor_events, fields)
+
     async def fold(self, now_ms: int) -> None:
         """Sum the facts of both days that can still be spent from or given back to."""
         for key in self._days(now_ms).values():
@@ -120,6 +161,12 @@ class RedisState:
         return {
             "executions": self.keys.governor_executions(symbol),
             "executions_all": self.keys.governor_executions(ALL),
+        }
+
+    def _statistics(self, symbol: str, eval_type: EvalType) -> dict[str, str]:
+        return {
+            "stats": self.keys.governor_stats(symbol, eval_type),
+            "stats_all": self.keys.governor_stats(ALL, eval_type),
         }
 
     def _days(self, now_ms: int) -> dict[str, str]:
@@ -138,3 +185,27 @@ class RedisState:
                 "a record breaks its contract; it counts as absent", key=key, field=fault.field, reason=fault.reason
             )
             return None
+
+
+def _pairs(flat: _Flat) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _moments(answer: _Moments) -> Moments:
+    mean, var, n = answer
+    return Moments(float(mean or 0), float(var or 0), int(n or 0))
+
+
+def _reserved(taken: dict[str, str], plan_id: str) -> tuple[Reserved, ...]:
+    """Given the reserved hash, return its reservations but for the plan's own: of an earlier delivery."""
+    return tuple(
+        Reserved(_reservation(text), int(taken.get(DONE + plan, "0")))
+        for plan, text in taken.items()
+        if plan not in {SEQ, plan_id} and not plan.startswith(DONE)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _reservation(text: str) -> Reservation:
+    """Given a reservation as it was written, return it: each is read again with every entry while it stands."""
+    return Reservation.from_json(text)

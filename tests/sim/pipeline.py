@@ -62,7 +62,9 @@ BRIDGE = BridgeSettings(
 GOVERNOR = GovernorSettings(
     **COMMON, gov_require_kill_inputs=False, gov_symbol_entries_per_5min_max=1000, gov_entries_per_5min_max=1000,
     gov_daily_notional_usdt_max=Decimal(10_000_000), gov_symbol_entries_per_hour_max=1000,
-    gov_entries_per_hour_max=1000,
+    gov_entries_per_hour_max=1000, gov_positions_max=1000, gov_gross_exposure_usdt_max=Decimal(1_000_000),
+    gov_symbol_exposure_usdt_max=Decimal(1_000_000), gov_correlated_exposure_usdt_max=Decimal(1_000_000),
+    gov_heat_max=Decimal(1),
 )  # fmt: skip
 
 

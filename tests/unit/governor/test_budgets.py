@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.governor.budgets import DAY_MS, Reservation, day_of, in_cents, in_usdt, reservation
-from services.governor.decide import decide
-from tests.unit.governor.builders import NOW_MS, limits, plan, state, view
+from services.governor.budgets import DAY_MS, day_of, in_cents, in_usdt
 
 MIDNIGHT_MS = 1_790_035_200_000  # 2026-09-22 00:00 UTC
 
@@ -27,11 +25,3 @@ def test_amounts_are_rounded_up_to_the_cent(usdt: str, cents: int) -> None:
 @given(st.decimals(min_value=0, max_value=10**12, places=8))
 def test_no_amount_is_understated(usdt: Decimal) -> None:
     assert 0 <= in_usdt(in_cents(usdt)) - usdt < Decimal("0.01")
-
-
-def test_only_a_permitted_entry_takes_from_the_budgets() -> None:
-    entry, closing = plan(), plan("CLOSE_FULL")
-    halted = view(state=state("HALTED"))
-    assert reservation(entry, decide(entry, view(), limits(), NOW_MS), view()) == Reservation("20260921", 50_000)
-    assert reservation(entry, decide(entry, halted, limits(), NOW_MS), halted) is None
-    assert reservation(closing, decide(closing, view(), limits(), NOW_MS), view()) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quantum_common.messages import EvalType, Issuer, Plan
 from quantum_common.reasons import Gate
 from quantum_common.state import TradingState
-from services.governor.decide import decide, notional
+from services.governor.decide import decide
 from services.governor.view import Limits, View
 from tests.unit.governor.builders import (
     FLIPPED,
@@ -47,9 +47,13 @@ CASES: list[tuple[str, Plan, View, Limits, Gate | None]] = [
     ("a drawdown at its limit", plan(), view(portfolio=portfolio(drawdown_pct=Decimal("0.15"))), limits(), None),
     ("a drawdown over its limit", plan(), view(portfolio=portfolio(drawdown_pct=Decimal("0.1501"))), limits(),
      Gate.DRAWDOWN_LIMIT),
-    ("a score over the warning", plan(), view(market=market(**NERVOUS)), limits(),
+    ("a score over the cutoff", plan(), view(market=market(**NERVOUS)), limits(z_cutoff_entry="1.272"),
      Gate.KILL_SCORE_WARNING_RISK_INCREASE),
-    ("a score at the warning", plan(), view(market=market(**NERVOUS)), limits(kill_warning=0.811), None),
+    ("a score under the cutoff", plan(), view(market=market(**NERVOUS)), limits(z_cutoff_entry="1.273"), None),
+    ("a cutoff without a value", plan(), view(), limits(z_cutoff_entry="1 / portfolio_heat"), Gate.CUTOFF_UNDEFINED),
+    ("an exit under a cutoff without a value", plan("CLOSE_50"), view("0.01"),
+     limits(z_cutoff_exit="1 / portfolio_heat"), None),
+    ("an open cutoff", plan(), view(market=market(**NERVOUS)), limits(z_cutoff_entry="open"), None),
     ("a score over the critical", plan(), view(market=market(**SPIKE)), limits(), Gate.KILL_SCORE_CRITICAL),
     ("a flipped regime alone", plan(), view(market=market(**FLIPPED)), limits(), None),
     ("no market state", plan(), view(market=None), limits(), Gate.KILL_SCORE_WARNING_RISK_INCREASE),
@@ -68,10 +72,10 @@ CASES: list[tuple[str, Plan, View, Limits, Gate | None]] = [
      Gate.RATE_LIMIT_HOUR),
     ("one entry too many in the hour", plan(), view(spent=spent(all_hour=200)), limits(), Gate.RATE_LIMIT_HOUR),
     ("a day's notional at its cap", plan(), view(spent=spent(day_usdt=Decimal(99_500))), limits(), None),
-    ("a day's notional over its cap", plan(), view(spent=spent(day_usdt=Decimal("99500.01"))), limits(),
+    ("a day's notional over its cap", plan(), view(spent=spent(day_usdt=Decimal("99980.01"))), limits(),
      Gate.DAILY_NOTIONAL_CAP),
     ("a notional of no known price", plan(price=None), view(snapshot=None, ledger=ledger()), limits(),
-     Gate.DAILY_NOTIONAL_CAP),
+     Gate.POSITION_CAP),
 ]  # fmt: skip
 
 
@@ -96,7 +100,7 @@ def test_a_permit_says_all_that_was_measured() -> None:
         Decimal(1), Decimal("0.6"), Decimal("0.3"), Decimal("0.041667"),
     )  # fmt: skip
     assert permit.kill_score == Decimal("0.811915")
-    assert (permit.kill_z, permit.z_cutoff) == (None, None)
+    assert (permit.kill_z, permit.z_cutoff) == (Decimal("1.290122"), None)
     assert (permit.exchange_position_amt, permit.ledger_position_amt, permit.snapshot_age_ms) == (
         Decimal("0.02"), Decimal("0.019"), 700,
     )  # fmt: skip
@@ -113,26 +117,14 @@ def test_a_part_of_the_score_that_is_missing_is_said_and_not_made_up() -> None:
 
 def test_every_gate_is_named_in_order_for_entries_and_exits() -> None:
     expected = [
-        "plan_expired", "trading_halted", "trading_reducing", "portfolio_state_stale", "drawdown_limit",
-        "kill_score_critical", "kill_score_warning_risk_increase", "rate_limit_burst", "rate_limit_hour",
-        "daily_notional_cap",
+        "plan_expired", "trading_halted", "kill_score_exit_blocked", "trading_reducing", "portfolio_state_stale",
+        "drawdown_limit", "kill_score_critical", "cutoff_undefined", "kill_score_warning_risk_increase",
+        "rate_limit_burst", "rate_limit_hour", "position_cap", "daily_notional_cap", "exposure_cap",
+        "symbol_exposure_cap", "heat_limit", "correlated_exposure_cap",
     ]  # fmt: skip
     for one in (plan(), plan("CLOSE_50")):
         rows = orjson.loads(decide(one, view("0.01"), limits(), NOW_MS).details)["gates"]
         assert [row["gate"] for row in rows] == expected
-
-
-@pytest.mark.parametrize(
-    ("one", "seen", "expected"),
-    [
-        (plan(), view(), Decimal(500)),
-        (plan(price=None), view(), Decimal(500)),
-        (plan(price=None), view(snapshot=snapshot(mark_price=Decimal(0))), None),
-        (plan(price=None), view(snapshot=None), None),
-    ],
-)
-def test_a_plan_is_worth_its_own_price_or_else_the_mark(one: Plan, seen: View, expected: Decimal | None) -> None:
-    assert notional(one, seen) == expected
 
 
 ACTIONS = st.sampled_from(["CLOSE_25", "CLOSE_50", "CLOSE_75", "CLOSE_FULL", "UPDATE_SL"])
@@ -169,7 +161,9 @@ def test_an_entry_never_passes_beyond_a_limit(seen: View, qty: int) -> None:
         assert seen.state.trading_state is TradingState.ACTIVE
         assert seen.portfolio is not None
         assert permit.kill_score is not None
-        assert float(permit.kill_score) <= bounds.kill_warning + 1e-6
-        worth = notional(one, seen)
-        assert worth is not None
-        assert seen.spent.day_usdt + worth <= bounds.daily_notional_usdt_max
+        assert permit.kill_z is not None
+        assert permit.z_cutoff is not None
+        assert permit.kill_z <= permit.z_cutoff
+        assert permit.safe_qty is not None
+        assert 0 < permit.safe_qty <= one.qty
+        assert permit.safe_qty * Decimal(50_000) <= bounds.symbol_exposure_usdt_max

@@ -70,7 +70,9 @@ async def test_a_group_that_redis_forgot_writes_no_permit_and_raises_nothing(red
 
 
 async def test_a_torn_permit_is_written_again_and_counted_once(redis: Redis) -> None:
-    governor = await make_governor(redis, symbol_entries_per_5min_max=1, daily_notional_usdt_max=500)
+    governor = await make_governor(
+        redis, symbol_entries_per_5min_max=1, daily_notional_usdt_max=500, symbol_exposure_usdt_max=500
+    )
     await governor.recover()
     await redis.zadd(KEYS.governor_executions("BTCUSDT"), {"plan-1": NOW_MS})
     await redis.hset(DAY, mapping={"total": "50000", "plan-1": "50000"})

@@ -5,19 +5,40 @@ from pathlib import Path
 import pytest
 
 from quantum_common.settings import SettingsError, load
+from services.governor.cutoffs import ENTRY_REFERENCE, ENTRY_SHIPPED
 from services.governor.settings import GovernorSettings
 
 SHIPPED = Path(__file__).parents[3] / "etc" / "quantum"
 
 
 def test_it_starts_on_its_defaults() -> None:
-    assert load(GovernorSettings, "governor", {"QUANTUM_CONFIG_DIR": "absent"}).limits.kill_warning == 0.8
+    limits = load(GovernorSettings, "governor", {"QUANTUM_CONFIG_DIR": "absent"}).limits
+    assert limits.cutoffs.entry.text == ENTRY_SHIPPED
+    assert limits.cutoffs.exit.open
+    assert limits.yardstick.alpha == 0.1
 
 
-def test_the_critical_limit_must_be_the_graver() -> None:
-    wanted = {"QUANTUM_CONFIG_DIR": "absent", "GOV_KILL_WARNING": "0.9", "GOV_KILL_CRITICAL": "0.8"}
-    with pytest.raises(SettingsError, match="GOV_KILL_CRITICAL must not be below GOV_KILL_WARNING"):
-        load(GovernorSettings, "governor", wanted)
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"GOV_Z_CUTOFF_ENTRY": "1 + heat"}, "heat is not known"),
+        ({"GOV_Z_CUTOFF_EXIT": "__import__('os')"}, "only min, max, abs, sqrt, exp, log can be called"),
+        ({"GOV_CUTOFF_PROFILE": "reference", "GOV_Z_CUTOFF_ENTRY": "1"}, "leave one of them out"),
+    ],
+)
+def test_a_cutoff_that_cannot_be_meant_is_refused_at_the_start(given: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load(GovernorSettings, "governor", {"QUANTUM_CONFIG_DIR": "absent"} | given)
+
+
+def test_the_reference_profile_puts_the_published_example_in_force() -> None:
+    given = {"QUANTUM_CONFIG_DIR": "absent", "GOV_CUTOFF_PROFILE": "reference"}
+    assert load(GovernorSettings, "governor", given).limits.cutoffs.entry.text == ENTRY_REFERENCE
+
+
+def test_a_half_life_takes_the_place_of_alpha() -> None:
+    given = {"QUANTUM_CONFIG_DIR": "absent", "GOV_KILL_HALF_LIFE": "1"}
+    assert load(GovernorSettings, "governor", given).limits.yardstick.alpha == 0.5
 
 
 def test_the_shipped_file_names_every_key_with_its_default() -> None:
@@ -30,5 +51,6 @@ def test_the_shipped_file_names_every_key_with_its_default() -> None:
         if line.removeprefix("#").startswith("GOV_")
     )
     assert written == {
-        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in defaults.items()
+        name: str(value).lower() if isinstance(value, bool) else str("" if value is None else value)
+        for name, value in defaults.items()
     }

@@ -1,0 +1,90 @@
+"""The kill score of a plan as the gates see it: the score, how unusual it is, and the cutoffs on what is now."""
+
+import math
+from dataclasses import dataclass
+
+from quantum_common.kill_score import KillComponents, components
+from quantum_common.messages import Action, EvalType, Plan
+from quantum_common.reasons import Gate
+from quantum_common.verdicts import Verdict, not_asked
+from services.governor.cutoffs import Reading, numbers, reading
+from services.governor.normalisation import Moments, effective, kill_z
+from services.governor.view import Limits, View
+
+PARTIAL = frozenset({Action.CLOSE_25, Action.CLOSE_50, Action.CLOSE_75})
+OPERATOR = "operator"
+MISSING = "kill_inputs_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A kill score held against its statistics. `z` is None where a component is missing; `cutoff` is the one that
+    this plan is held against, and `against` the statistics before it."""
+
+    kill: KillComponents
+    against: Moments
+    z: float | None
+    cutoff: Reading
+
+
+def scored(plan: Plan, view: View, limits: Limits, now_ms: int) -> Scored:
+    """Given a plan and what was read, return its score, its z and its cutoff."""
+    market = view.market
+    if market is not None and now_ms - market.ts_ms > limits.market_state_age_ms_max:
+        market = None
+    kill = components(market, view.ledger, view.snapshot, now_ms)
+    against = effective(view.statistics, limits.yardstick)
+    score = kill.score
+    on = None if market is None or view.portfolio is None else numbers(view.portfolio, market, limits.heat_max)
+    if plan.eval_type is EvalType.ENTRY:
+        cutoff = reading(limits.cutoffs.entry, on)
+    else:
+        cutoff = _exit_reading(reading(limits.cutoffs.exit, on), view)
+    return Scored(kill, against, None if score is None else kill_z(score, against, limits.yardstick), cutoff)
+
+
+def _exit_reading(now: Reading, view: View) -> Reading:
+    """An exit's cutoff that cannot be read stays at the last one that could, and that was open at the start."""
+    return Reading(view.exit_cutoff_kept, now.fault) if now.value is None else now
+
+
+def critical(found: Scored, limits: Limits) -> Verdict:
+    """Judged by what is known of the score: what is missing could only raise it."""
+    ok = found.kill.lower_bound <= limits.kill_critical
+    return Verdict(Gate.KILL_SCORE_CRITICAL, ok, _score_text(found), f"{limits.kill_critical:.4f}")
+
+
+def cutoff_defined(found: Scored) -> Verdict:
+    """An entry's cutoff that has no value on the numbers of now lets nothing in."""
+    return Verdict(Gate.CUTOFF_UNDEFINED, not found.cutoff.fault, found.cutoff.fault, "a number")
+
+
+def warning(found: Scored, limits: Limits) -> Verdict:
+    """An entry needs the whole score, unless the settings let it go without; then the cutoff asks nothing."""
+    gate, limit = Gate.KILL_SCORE_WARNING_RISK_INCREASE, _cutoff_text(found.cutoff)
+    if found.z is None:
+        return Verdict(gate, not limits.require_kill_inputs, _score_text(found), limit)
+    ok = found.cutoff.value is not None and found.z <= found.cutoff.value
+    return Verdict(gate, ok, f"z {found.z:.4f} of {_score_text(found)}", limit)
+
+
+def exit_blocked(plan: Plan, found: Scored) -> Verdict:
+    """Hold a discretionary exit against the exit cutoff: a partial close that an engine proposed. What closes a
+    position, what guards it and what a person asks for is never held against it, nor is anything whose score or cutoff
+    is not known."""
+    gate = Gate.KILL_SCORE_EXIT_BLOCKED
+    if plan.action not in PARTIAL or plan.source == OPERATOR or found.z is None or found.cutoff.value is None:
+        return not_asked(gate)
+    return Verdict(gate, found.z <= found.cutoff.value, f"z {found.z:.4f}", _cutoff_text(found.cutoff))
+
+
+def _score_text(found: Scored) -> str:
+    if found.kill.missing:
+        return f"at least {found.kill.lower_bound:.4f}; {MISSING}: {' '.join(found.kill.missing)}"
+    return f"{found.kill.lower_bound:.4f}"
+
+
+def _cutoff_text(cutoff: Reading) -> str:
+    if cutoff.value is None:
+        return "undefined" if cutoff.fault else "not read"
+    return "open" if math.isinf(cutoff.value) else f"{cutoff.value:.4f}"
