@@ -36,7 +36,8 @@ NUMBERS = (Decimal, float)
 HEAD = """\
 # Settings
 
-This page is written by `make docs` from the settings models. Do not edit it: change the model, then run `make docs`.
+This page is written from the settings models by `python -m services.cli.reference docs/settings.md`. Do not edit it:
+change the model, then write the page anew.
 
 A service reads `common.env`, then its own file, then the environment. The later one wins. The files are in the folder
 that `QUANTUM_CONFIG_DIR` names, else in `/etc/quantum`. An empty value counts as not set. A service refuses a key that
