@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from services.cli.redis_link import RedisAddress, connect
+from services.cli.redis_link import GONE, RedisAddress, connect
 
 QUANTUM = [sys.executable, "-m", "services.cli"]
 P33 = "position-state-brain"
@@ -50,7 +50,7 @@ class Place:
         """A symbol that has traded, once there is one."""
         deadline = time.monotonic() + WITHIN_S
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*GONE):
                 client = self.as_p33()
                 with contextlib.closing(client):
                     rows: Any = client.xrange("quantum:stream:ledger.journal", count=1)
