@@ -3,16 +3,18 @@
 Exits come before entries; an open position is never added to and never turned round: it is left first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quantum_common.ids import intent_id
+from quantum_common.kill_score import components
 from quantum_common.messages import Action, Intent, Side
 from quantum_common.state import Ledger, MarketState, PositionSide
 from services.ai_engine.entries import Entry, NoEntry, entry_of
-from services.ai_engine.exits import Exit, ExitReason, exit_of
+from services.ai_engine.exits import Exit, ExitReason, ExitVerdict, exit_of
 from services.ai_engine.market_state import atr, market_state
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.model import Model
+from services.ai_engine.nerves import Alarm, asked, next_nerves
 from services.ai_engine.policy import Policy
 from services.ai_engine.precision import decimal_of
 from services.ai_engine.standing import Seen, Standing, rested, standing
@@ -42,10 +44,15 @@ def decide(seen: Seen, model: Model, policy: Policy, now_ms: int) -> Verdict:
         return Verdict(state, (), seen.memory, NoEntry.NO_LEDGER if ledger is None else NoEntry.NO_RULES)
     if ledger.side is not PositionSide.FLAT:
         held = standing(seen, ledger, rules, policy)
+        held, alarm = _watched(held, state, ledger, policy, now_ms)
         leaving = exit_of(held, seen.bar, seen.features, policy.exit, policy.costs, rules, policy.interval_ms)
+        leaving = _or_nervous(leaving, held, alarm)
         if leaving.wish is None:
             return Verdict(state, (), leaving.memory, NoEntry.STANDING)
         intent = _exit_intent(seen, held, ledger, leaving.wish, model, now_ms)
+        if alarm is not None:
+            told = f"{intent.reason}; kill score {alarm.score:.4f} by {alarm.cause}"
+            intent = intent.model_copy(update={"reason": told})
         return Verdict(state, (intent,), leaving.memory, leaving.wish.reason)
     memory = rested(seen.memory, seen.bar.close_ms, policy)
     entry = entry_of(seen.symbol, seen.features, memory, seen.portfolio, rules, model, policy)
@@ -54,6 +61,22 @@ def decide(seen: Seen, model: Model, policy: Policy, now_ms: int) -> Verdict:
     until_ms = seen.bar.close_ms + policy.entry.ask_again_bars * policy.interval_ms
     intent = _entry_intent(seen, entry, model, policy, now_ms)
     return Verdict(state, (intent,), entry.remembered(seen.bar.close_ms, until_ms), None)
+
+
+def _watched(
+    held: Standing, state: MarketState, ledger: Ledger, policy: Policy, now_ms: int
+) -> tuple[Standing, Alarm | None]:  # fmt: skip
+    """Return the position with what its kill score has done to it, and an alarm where it became nervous."""
+    kill = components(state, ledger, None, now_ms)
+    memory, alarm = next_nerves(held.memory, kill, policy.exit)
+    return replace(held, memory=memory), alarm
+
+
+def _or_nervous(leaving: ExitVerdict, held: Standing, alarm: Alarm | None) -> ExitVerdict:
+    """Leave in full because of the score, unless something else closes in full already."""
+    if alarm is None or (leaving.wish is not None and leaving.wish.action is Action.CLOSE_FULL):
+        return leaving
+    return ExitVerdict(Exit(Action.CLOSE_FULL, ExitReason.KILL_SCORE), asked(held.memory, alarm))
 
 
 def _entry_intent(seen: Seen, entry: Entry, model: Model, policy: Policy, now_ms: int) -> Intent:

@@ -10,7 +10,7 @@ from quantum_common.messages import Side
 from quantum_common.money import BPS
 from quantum_common.state import Portfolio, PositionSide
 from services.ai_engine.features import Features
-from services.ai_engine.memory import ExitMemory
+from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.model import Model, Signal
 from services.ai_engine.policy import Policy
 from services.ai_engine.precision import cents, decimal_of
@@ -57,7 +57,7 @@ class Entry:
         return ExitMemory(
             side=PositionSide.LONG if self.side is Side.BUY else PositionSide.SHORT, wished=True, opened_ms=0,
             since_bar_ms=bar_close_ms, stop_price=self.stop_loss, risk=self.risk, best_price=None, stages=0,
-            asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=until_ms,
+            asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=until_ms, nerves=Nerves.UNKNOWN, kill_causes="",
         )  # fmt: skip
 
 

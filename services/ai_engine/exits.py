@@ -28,6 +28,7 @@ class ExitReason(StrEnum):
     TAKE_PROFIT = "take_profit"
     TIME_STOP = "time_stop"
     REGIME_CHANGE = "regime_change"
+    KILL_SCORE = "kill_score"
     SECOND_PARTIAL = "second_partial"
     FIRST_PARTIAL = "first_partial"
     BREAK_EVEN = "break_even"

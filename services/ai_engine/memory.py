@@ -1,9 +1,18 @@
 """What the exit policy remembers of a symbol between two bars, written with the bar that taught it."""
 
 from decimal import Decimal
+from enum import StrEnum
 
-from quantum_common.messages import Flag, Integer, NotNegative, Positive, Record
+from quantum_common.messages import Flag, Integer, NotNegative, Positive, Record, Text
 from quantum_common.state import PositionSide
+
+
+class Nerves(StrEnum):
+    """How a position stood by its kill score when it was last looked at."""
+
+    UNKNOWN = "unknown"
+    CALM = "calm"
+    NERVOUS = "nervous"
 
 
 class ExitMemory(Record):
@@ -11,6 +20,7 @@ class ExitMemory(Record):
 
     `wished` means that an entry was asked for and no position is known yet; `side` FLAT that only the quiet time
     counts. `risk` is one R, in USDT of price; `opened_ms` is the ledger's and names the position, 0 where unknown.
+    `kill_causes` are those that have asked to leave, apart by blanks.
     """
 
     side: PositionSide
@@ -24,6 +34,8 @@ class ExitMemory(Record):
     asked_bar_ms: Integer
     asked_amt: NotNegative
     quiet_until_ms: Integer
+    nerves: Nerves
+    kill_causes: Text
 
     @classmethod
     def quiet(cls, until_ms: int) -> "ExitMemory":
@@ -31,4 +43,5 @@ class ExitMemory(Record):
         return cls(
             side=PositionSide.FLAT, wished=False, opened_ms=0, since_bar_ms=0, stop_price=None, risk=None,
             best_price=None, stages=0, asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=until_ms,
+            nerves=Nerves.UNKNOWN, kill_causes="",
         )  # fmt: skip

@@ -69,6 +69,8 @@ class ExitRules:
     time_stop_bars: int
     min_hold_bars: int  # before an exit by opinion; stops know no minimum
     regime_exit_p_trend: float
+    kill_leave: float  # kill score at which a calm position becomes nervous, and asks to leave
+    kill_calm: float  # and the one at which it is calm again
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ _EXITS = ExitRules(
     stop_sigmas=1.5, stop_bars=60, stop_atrs_min=1.5, stop_bps_min=Decimal(10), stop_bps_max=Decimal(800),
     take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
     trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=480,
-    min_hold_bars=30, regime_exit_p_trend=0.08,
+    min_hold_bars=30, regime_exit_p_trend=0.08, kill_leave=0.8, kill_calm=0.75,
 )  # fmt: skip
 
 TRADE_ENTRY = EntryRules(
@@ -104,5 +106,5 @@ EXPLORE_EXIT = ExitRules(
     stop_sigmas=1.2, stop_bars=10, stop_atrs_min=1.0, stop_bps_min=Decimal(5), stop_bps_max=Decimal(500),
     take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
     trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=10,
-    min_hold_bars=4, regime_exit_p_trend=0.08,
+    min_hold_bars=4, regime_exit_p_trend=0.08, kill_leave=0.8, kill_calm=0.75,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from decimal import Decimal
 from quantum_common.exchange.port import Bar, SymbolRules
 from quantum_common.state import Ledger, Portfolio, PositionSide
 from services.ai_engine.features import Features
-from services.ai_engine.memory import ExitMemory
+from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.policy import Policy
 from services.ai_engine.stops import on_grid, stop_distance
 
@@ -98,6 +98,7 @@ def _first_memory(ledger: Ledger, bar_close_ms: int, risk: Decimal | None, stop:
     return ExitMemory(
         side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=bar_close_ms, stop_price=stop,
         risk=risk, best_price=None, stages=0, asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=0,
+        nerves=Nerves.UNKNOWN, kill_causes="",
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from quantum_common.messages import Action
 from quantum_common.state import Ledger
 from services.ai_engine.exits import RETRY_BARS, Exit, ExitReason, ExitVerdict, exit_of
 from services.ai_engine.features import Features
-from services.ai_engine.memory import ExitMemory
+from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.regime import Label
 from services.ai_engine.standing import Seen, rested, standing
 from services.ai_engine.stops import stop_distance
@@ -29,7 +29,7 @@ def remembered(ledger: Ledger = OPENED, **changed: Any) -> ExitMemory:
     plain = ExitMemory(
         side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=given.bar(0).close_ms,
         stop_price=Decimal(100 - sign), risk=Decimal(1), best_price=Decimal(100), stages=0, asked_bar_ms=0,
-        asked_amt=Decimal(0), quiet_until_ms=0,
+        asked_amt=Decimal(0), quiet_until_ms=0, nerves=Nerves.UNKNOWN, kill_causes="",
     )  # fmt: skip
     return plain.model_copy(update=changed)
 
