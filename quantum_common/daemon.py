@@ -188,9 +188,14 @@ def run_daemon(service: str, settings: type[S], start: Callable[[Runtime[S]], Aw
 
 async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitable[None]]) -> int:
     """Run a service between its signals; return the process's exit status."""
-    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def end() -> None:
+        asked.set()
+        runtime.stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, runtime.stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     log, started_ms = runtime.log, runtime.clock.now_ms()
     log.info("starting", build=build_id(), settings=shown(runtime.settings))
     if not await _wait_for_redis(runtime):
@@ -202,9 +207,11 @@ async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitabl
         # A start that waits for a peer is not stuck: after the signal it has its time, then it is cut off.
         await asyncio.wait({body, stopping}, return_when=asyncio.FIRST_COMPLETED)
         done, _ = await asyncio.wait({body}, timeout=STOP_WITHIN_S + 1)
-        if not done:
-            return 0
-        body.result()
+        if not done and not asked.is_set():
+            log.error("a loop broke, and the others did not end")
+            return 1
+        if done:
+            body.result()
     except (SettingsError, ConfigurationRefused, DurabilityRefused) as error:
         log.error("refusing to run", reason=str(error))
         return EXIT_CONFIG

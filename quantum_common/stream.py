@@ -120,7 +120,9 @@ class Consumer:
                 self._met.clear()
             else:
                 failures = 0
-        while self._workers and self._broken is None:
+        while (
+            self._workers and self._broken is None and self.progress.redis_up
+        ):  # without Redis no lane comes to an end
             await asyncio.wait(self._workers.values(), timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
         if self._broken is not None:
             raise self._broken

@@ -101,22 +101,25 @@ class Fate:
     async def forgotten(self, plan: Plan, message: Message, quiet_until_ms: int) -> bool:
         """Given a plan older than this start and without a record, make sure that no forgotten attempt of it exists.
 
-        Waits out the quarantine, then asks the exchange. Return True where an order was found and its result written.
+        Asks the exchange at once, and again when the quarantine is over: a start with many such plans must leave the
+        rate budget to others. Return True where an order was found and its result written.
         """
         permitted = PermittedPlan(plan, plan.qty, None)
         order_id = client_order_id(plan.plan_id)
         said_ms = self.clock.now_ms()
         while True:
-            quiet = await self.exchange.server_time_ms() >= quiet_until_ms
+            left_ms = quiet_until_ms - await self.exchange.server_time_ms()
             lookup = await self.exchange.order(plan.symbol, order_id)
             match lookup:
                 case Found(order):
                     self.log.error("redis forgot an order; adopted from the exchange", plan_id=plan.plan_id)
                     await self._place(permitted, order, None, message)
                     return True
-                case NotFound() if quiet:
+                case NotFound() if left_ms <= 0:
                     return False
-                case NotFound() | Unknown():
+                case NotFound():
+                    await self.clock.sleep_ms(left_ms)
+                case Unknown():
                     said_ms = self._say_unknown(plan, lookup, said_ms)
                     await self.clock.sleep_ms(self.settings.intent_executor_lookup_every_ms)
                 case _:

@@ -24,6 +24,7 @@ from services.cli import embedded_redis
 ROOT = Path(__file__).resolve().parents[2]
 TINY = """
 import asyncio, sys
+from quantum_common import daemon
 from quantum_common.daemon import run_daemon
 from quantum_common.exchange.port import ConfigurationRefused
 from quantum_common.messages import Malformed
@@ -44,9 +45,20 @@ async def start(runtime):
         await runtime.redis.xack(message.stream, "g", message.id)
     async def ends():
         return
-    loops = [ends()] if mode == "ends" else []
+    async def clings():
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                clung.append(mode)
+                if len(clung) > 1:
+                    raise
+    clung = []
+    loops = {"ends": [ends()], "clings": [ends(), clings()]}.get(mode, [])
     await runtime.run(runtime.consumer("g", {"in": handle}), *loops, owns=("seen",))
 
+if sys.argv[1] == "clings":
+    daemon.STOP_WITHIN_S = 0.2
 run_daemon("tiny", CommonSettings, start)
 """
 Start = Callable[..., subprocess.Popen[str]]
@@ -161,6 +173,14 @@ def test_a_broken_invariant_ends_a_daemon_with_1_and_leaves_its_message_pending(
     if mode == "breaks":
         assert "ZeroDivisionError: a bug" in errors
         assert server.xpending("in", "g")["pending"] == 1
+
+
+def test_a_daemon_that_breaks_and_cannot_wind_up_ends_with_1_all_the_same(
+    start: Start, redis_server: embedded_redis.EmbeddedRedis
+) -> None:
+    status, errors = end(start(redis_server.url, "clings"))
+    assert status == 1, "with 0 nobody would start it again"
+    assert "the others did not end" in errors
 
 
 def test_a_daemon_waits_for_a_redis_that_is_not_there_and_can_be_stopped_meanwhile(

@@ -71,6 +71,19 @@ async def test_a_handler_that_cannot_reach_redis_is_called_again_with_the_same_m
     assert one.progress.redis_up
 
 
+async def test_at_the_stop_a_lane_that_waits_for_redis_is_not_waited_for(redis: Redis) -> None:
+    async def handle(message: Message) -> None:
+        stop.set()
+        raise RedisConnectionError("the lease is another's")
+
+    stop = asyncio.Event()
+    await redis.xadd(STREAM, {"n": "1"})
+    one = consumer(redis, handle)
+    async with asyncio.timeout(5):
+        await one.run(stop)
+    assert (await redis.xpending(STREAM, "g"))["pending"] == 1
+
+
 async def test_a_handler_whose_exchange_does_not_answer_is_called_again(redis: Redis) -> None:
     attempts = 0
 
