@@ -60,6 +60,9 @@ class PositionStateBrain:
         """Fold the ledgers anew; then everything is read from the exchange again, before the first permit."""
         await self.watch.recover()
         await self.books.recover()
+        # What was read of the exchange for an earlier Redis proves nothing for this one, not even a reading under way.
+        self.watch.drifts.seen.clear()
+        self.unread = {}
         self._read_again(self.books.books)
 
     # --- plans and results -----------------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ class PositionStateBrain:
             case LeverageChanged():
                 pass  # the next snapshot says it
             case Connected():
-                self._read_again(self.active)
+                self._read_again(sorted(self.active))
                 self._read_again(self.books.books)
             case _:
                 assert_never(event)
@@ -173,13 +176,14 @@ class PositionStateBrain:
 
     async def _read_trades(self, symbol: str) -> None:
         """Read one symbol's trades; it leaves the list only once that has worked."""
+        unread = self.unread  # a recovery meanwhile makes a new one
         try:
             missing = await self.books.sync(symbol)
         except ExchangeUnavailable as error:
             self.log.warning("trades cannot be read now; trying again", symbol=symbol, error=error.cause)
             await self.clock.sleep_ms(error.retry_after_ms)
             return
-        self.unread.pop(symbol, None)
+        unread.pop(symbol, None)
         if missing:
             self.log.warning("trades that the stream did not bring were booked", symbol=symbol, count=missing)
 

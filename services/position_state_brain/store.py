@@ -215,7 +215,8 @@ class RedisStore:
         async with self._redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hget(key, "source")
-            return set(await pipe.execute()) if keys else set()
+            rows = await pipe.execute() if keys else []
+        return {source for source in rows if source}  # Redis may forget one between the two
 
     async def portfolio(self) -> Portfolio | None:
         """Read the portfolio."""

@@ -5,7 +5,7 @@ schedules it must have been caught; `odds` make the fault that it is about more 
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,8 +24,10 @@ from services.position_state_brain.fold import Book, Fact
 from services.position_state_brain.ports import Booking
 from services.position_state_brain.service import PositionStateBrain
 from services.position_state_brain.store import BOOKED, RedisStore
+from tests.sim.blink import blink
 from tests.sim.pipeline import Build
 from tests.sim.port import SimPort
+from tests.sim.schedule import Outcome, run
 from tests.sim.world import Odds
 
 # --- the executor and its port -----------------------------------------------------------------------------------
@@ -189,11 +191,18 @@ class Mutant:
     build: Build
     seeds: int
     odds: Odds | None = None
+    play: Callable[[int, Build], Outcome] | None = None  # in place of a schedule by chance
+
+    def run(self, seed: int, build: Build) -> Outcome:
+        """Run one of this mutant's schedules, with it or with something else in its place."""
+        if self.play is not None:
+            return self.play(seed, build)
+        return run(seed, build=build, odds=self.odds)
 
 
 LOSSY = Odds(kill=0.01, lost=0.08, slow=0.03)
 CRASHING = Odds(kill=0.03, lost=0.05, redis_down=0.01, torn=0.02)
-FORGETTING = Odds(lost=0.02, slow=0.02, redis_down=0.03, forget=1.0)
+TEARING = Odds(torn=0.1, slow=0.1, lost=0.02)
 
 MUTANTS = (
     Mutant("random client id", Build(port=RandomIdPort), 5),
@@ -223,8 +232,8 @@ MUTANTS = (
                 " return 'another_server' end",
             )
         ),
-        400,
-        FORGETTING,
+        20,
+        play=blink,
     ),
     Mutant(
         "mend without a comparison",
@@ -236,7 +245,7 @@ MUTANTS = (
             )
         ),
         400,
-        CRASHING,
+        TEARING,
     ),
     Mutant(
         "governor's permit issued again",
@@ -244,3 +253,16 @@ MUTANTS = (
     ),
     Mutant("P3.3's permit issued again", Build(rewrite=without("-- Write P3.3's permit", PENDING_CHECK)), 60, LOSSY),
 )  # fmt: skip
+
+
+def caught_by(mutant: Mutant) -> int | None:
+    """Return the first schedule that catches a mutant, or None where none does within its bound."""
+    for seed in range(mutant.seeds):
+        if mutant.run(seed, mutant.build).violations:
+            return seed
+    return None
+
+
+def by_name(name: str) -> Mutant:
+    """Return a mutant. Raise KeyError for a name that none has."""
+    return {mutant.name: mutant for mutant in MUTANTS}[name]

@@ -44,7 +44,7 @@ RECV_WINDOW_MS = 2000
 LEASE_MS = 4000
 STOPS_EVERY_MS = 2000
 TRIM_EVERY_MS = 3000
-KEEP_MS = 10_000
+KEEP_MS = 20_000
 COMMON: dict[str, Any] = {"quantum_recv_window_ms": RECV_WINDOW_MS, "quantum_lease_ms": LEASE_MS}
 EXECUTOR = ExecutorSettings(
     **COMMON, intent_executor_allowlist=SYMBOLS, intent_executor_gateway_ms=GATEWAY_MS,

@@ -186,6 +186,11 @@ class Streams(Values):
         stream = self._get(key, Stream)
         return sorted(stream.groups) if stream else []
 
+    def unread_by(self, key: str, group: str) -> int:
+        """Return how many entries a group has not been given."""
+        last = self._group(key, group).last
+        return sum(entry_id > last for entry_id, _ in self._stream(key).entries)
+
     def pending(self, key: str) -> int:
         """Return how many entries of a stream are delivered and not acknowledged."""
         stream = self._get(key, Stream)
