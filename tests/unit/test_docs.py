@@ -14,7 +14,9 @@ from quantum_common.reasons import Gate
 from quantum_common.settings import CommonSettings
 from services.cli import reference
 from services.cli.__main__ import app
-from services.paper_exchange.options import KEY_VARIABLE, SECRET_VARIABLE
+from services.paper_exchange.faults import FaultKind
+from services.paper_exchange.options import KEY_VARIABLE, SECRET_VARIABLE, _parser
+from services.paper_exchange.protocol.gateway import ENDPOINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
@@ -112,6 +114,15 @@ def test_every_settings_key_exists(name: str) -> None:
     for line in code(ROOT / name):
         for key in KEY.findall(line):
             assert key in known, f"{name}: {key}"
+
+
+def test_the_page_of_the_paper_exchange_names_every_option_fault_and_endpoint() -> None:
+    page = ROOT / "docs" / "paper_exchange.md"
+    told = set(re.findall(r"[\w/-]+", " ".join(code(page))))
+    options = {option for action in _parser({})._actions for option in action.option_strings} - {"-h", "--help"}
+    assert options - told == set()
+    assert {kind.value for kind in FaultKind} - told == set()
+    assert {path.split("/", 3)[3] for _, path in ENDPOINTS} - told == set()
 
 
 def test_every_reason_has_its_section_in_the_runbook_and_no_other_has() -> None:
