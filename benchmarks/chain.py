@@ -16,10 +16,11 @@ from benchmarks.tables import table
 from benchmarks.wishes import Wishes
 from services.cli.embedded_redis import Fsync
 
-SYMBOLS = 120
+SYMBOLS, STANDING = 40, 10  # as many positions as the default settings allow
 RATE = 20.0
-WARM_UP_RATE = 60.0
-BURST_ROUNDS = 8
+WARM_UP, WARM_UP_RATE = 100, 40.0
+BURST_SYMBOLS, BURST_STANDING = 120, 60
+BURST, BURSTS = 2 * BURST_STANDING, 8
 SETTLED_POLL_S = 0.005
 HEAD = ("hop", "count", "p50 ms", "p90 ms", "p99 ms", "worst ms", "limit p50/p99")
 
@@ -36,7 +37,7 @@ class Burst:
     def line(self) -> str:
         """Return the burst in words."""
         return (
-            f"at saturation, {self.plans} plans in bursts of {SYMBOLS}, each booked before the next: "
+            f"at saturation, {self.plans} plans in bursts of {BURST}, each booked before the next: "
             f"{self.plans_per_s:.0f} plans/s, {self.executed} executed, "
             f"{self.cpu_ms:.2f} ms of the four daemons' processor time a plan"
         )
@@ -74,35 +75,33 @@ class ChainRun:
 
 def measure(fsync: Fsync, seconds: int, rate: float = RATE) -> ChainRun:
     """Given when Redis syncs, for how long and at which rate, run the chain. Raise BenchmarkFailed."""
-    with chain(fsync, SYMBOLS) as rig:
+    with chain(fsync, SYMBOLS + BURST_SYMBOLS) as rig:
         machine = Machine.now(rig.redis_version())
-        injector = Injector(rig.redis, rig.keys, Wishes(rig.symbols, uuid.uuid4().hex))
-        warm_up, count = 2 * SYMBOLS, max(int(seconds * rate), 1)
-        for _ in injector.steady(0, warm_up, WARM_UP_RATE):
-            pass
+        injector = Injector(rig.redis, rig.keys, Wishes(rig.symbols[:SYMBOLS], STANDING, uuid.uuid4().hex))
+        count = max(int(seconds * rate), 1)
+        warm_up = sum(1 for _ in injector.steady(0, WARM_UP, WARM_UP_RATE))
         drain(rig, warm_up)
         with tapped(rig.children, rig.redis_url, rig.exchange_url) as tap:
             tap.mark(rig.redis)
             tap.take(list(injector.steady(warm_up, count, rate)))
             drain(rig, warm_up + count)
-        burst = saturate(rig, injector, warm_up + count)
+        burst = saturate(rig, warm_up + count)
         return ChainRun(fsync, rate, count, tap.timeline, burst, Samples.of(rig), machine.line())
 
 
-def saturate(rig: Rig, injector: Injector, written: int) -> Burst:
-    """Given a chain and how many wishes it was given so far, write one for every symbol at once, wait until all are
-    booked, and so on. Symbols that are in the middle of a round are opened or closed first, outside of the time."""
-    odd = -written % (2 * SYMBOLS)
-    for _ in injector.steady(written, odd, WARM_UP_RATE):
-        pass
-    drain(rig, written + odd)
-    first, before = written + odd, rig.children.cpu_s(DAEMONS)
-    began_s = time.monotonic()
-    for number in range(BURST_ROUNDS):
-        injector.burst(first + number * SYMBOLS, SYMBOLS)
-        drain(rig, first + (number + 1) * SYMBOLS)
-    took_s = time.monotonic() - began_s
-    plans = BURST_ROUNDS * SYMBOLS
+def saturate(rig: Rig, written: int) -> Burst:
+    """Given a chain and how many wishes it was given so far, open symbols of their own, then write as many wishes at
+    once as close and open those, wait until all are booked, and so on."""
+    symbols = rig.symbols[SYMBOLS:]
+    injector = Injector(rig.redis, rig.keys, Wishes(symbols, BURST_STANDING, uuid.uuid4().hex))
+    injector.burst(0, BURST_STANDING)
+    written += BURST_STANDING
+    drain(rig, written)
+    before, began_s = rig.children.cpu_s(DAEMONS), time.monotonic()
+    for number in range(BURSTS):
+        injector.burst(BURST_STANDING + number * BURST, BURST)
+        drain(rig, written + (number + 1) * BURST)
+    took_s, plans = time.monotonic() - began_s, BURSTS * BURST
     results: Any = rig.redis.xrevrange(rig.keys.results, count=plans)
     executed = sum(1 for _, fields in results if fields["executed"] == "True")
     return Burst(plans, executed, plans / took_s, 1000 * (rig.children.cpu_s(DAEMONS) - before) / plans)

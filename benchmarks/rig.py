@@ -145,6 +145,8 @@ def _values(rig: Rig, folder: Path, fsync: embedded_redis.Fsync, overrides: Valu
             "GOV_ENTRIES_PER_5MIN_MAX": MANY,
             "GOV_ENTRIES_PER_HOUR_MAX": MANY,
             "GOV_DAILY_NOTIONAL_USDT_MAX": WIDE,
+            "GOV_DISARM_ERRORS": "0",
+            "GOV_DISARM_BURSTS": "0",
             "GOV_POSITIONS_MAX": "1000",
             "GOV_GROSS_EXPOSURE_USDT_MAX": WIDE,
             "GOV_SYMBOL_EXPOSURE_USDT_MAX": WIDE,

@@ -17,7 +17,7 @@ from benchmarks.wishes import Wishes
 from services.cli.embedded_redis import Fsync
 
 RATE = 300.0
-SYMBOLS = 240  # each is asked again after 0.8 s at full rate
+SYMBOLS, STANDING = 240, 60  # at full rate a position stands for 0.4 s
 DRAIN_WITHIN_S = 90.0
 RSS_MIB_MAX = 120
 AUDIT = "audit"
@@ -96,7 +96,7 @@ def measure(fsync: Fsync, seconds: float, rate: float = RATE, symbols: int = SYM
         machine = Machine.now(rig.redis_version())
         out = rig.children.folder / "findings.json"
         rig.children.start(AUDIT, "benchmarks.audit", "--redis", rig.redis_url, "--out", str(out))
-        injector = Injector(rig.redis, rig.keys, Wishes(rig.symbols, uuid.uuid4().hex))
+        injector = Injector(rig.redis, rig.keys, Wishes(rig.symbols, min(STANDING, symbols // 2), uuid.uuid4().hex))
         before, began_s = _usages(rig), time.monotonic()
         count = 0
         for count, _ in enumerate(injector.steady(0, max(int(seconds * rate), 1), rate), start=1):

@@ -12,21 +12,31 @@ SIZE_USD = Decimal(250)  # above the smallest order of every listed contract
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Rounds over all symbols: opened in one, closed in the next. `run` keeps the ids of two runs apart."""
+    """`standing` symbols are opened first; from then on each wish closes the oldest position or opens the next symbol,
+    in turn, so that so many positions stand at any time. `run` keeps the ids of two runs apart.
+
+    There must be at least twice as many symbols as stand: then `2 * standing` wishes in a row are on that many symbols.
+    """
 
     symbols: Sequence[str]
+    standing: int
     run: str
 
-    def action(self, number: int) -> Action:
-        """Given a wish's number from 0 on, return what it asks for."""
-        return Action.OPEN if number // len(self.symbols) % 2 == 0 else Action.CLOSE_FULL
+    def wish(self, number: int) -> tuple[Action, str]:
+        """Given a wish's number from 0 on, return what it asks for, and on which symbol."""
+        turn, opens = divmod(max(number - self.standing, 0), 2)
+        if number < self.standing:
+            return Action.OPEN, self.symbols[number]
+        if opens:
+            return Action.OPEN, self.symbols[(self.standing + turn) % len(self.symbols)]
+        return Action.CLOSE_FULL, self.symbols[turn % len(self.symbols)]
 
     def intent(self, number: int, now_ms: int) -> Intent:
         """Given a wish's number and the time, return it as the AI engine would write it.
 
         Without a stop, so that one plan is one order; without an edge, which the benchmark's settings do not ask for.
         """
-        action, symbol = self.action(number), self.symbols[number % len(self.symbols)]
+        action, symbol = self.wish(number)
         opens = action is Action.OPEN
         return Intent(
             intent_id=intent_id(symbol, action, number, self.run),
