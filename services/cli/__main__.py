@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from quantum_common.version import build_id
+from services.cli import governor_verbs
 from services.cli.complaint import Complaint
 from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
@@ -36,6 +37,7 @@ ledger_app = typer.Typer(help="Verify the ledgers, or have them written anew.", 
 reconcile_app = typer.Typer(help="Show what is held or differs, or release it.", invoke_without_command=True)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(reconcile_app, name="reconcile")
+governor_verbs.register(app)
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 
