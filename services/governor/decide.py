@@ -7,7 +7,7 @@ a permit names the graver reason.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 import orjson
 
@@ -23,6 +23,7 @@ from services.governor.rooms import SIZED, Fit, fitted
 from services.governor.score import Scored, critical, cutoff_defined, exit_blocked, scored, warning
 from services.governor.view import Limits, View
 
+RISK_PLACES = Decimal("1e-8")
 ENTRY_GATES = (
     Gate.TRADING_REDUCING,
     Gate.PORTFOLIO_STATE_STALE,
@@ -138,7 +139,7 @@ def _reservation(plan: Plan, judged: Judgement, limits: Limits) -> Reservation |
         symbol=plan.symbol,
         side=plan.side,
         notional_usd=fit.worth,
-        risk_usd=fit.risk,
+        risk_usd=fit.risk.quantize(RISK_PLACES, ROUND_CEILING),  # a quotient has more digits than a record holds
         opens=fit.opens,
         until_ms=plan.expires_ms + limits.unanswered_ms,
     )
