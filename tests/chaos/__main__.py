@@ -2,6 +2,9 @@
 
 The last line reads `kills=N orders=N duplicate_orders=0 lost_fills=0 ledger_diffs=0 unresolved_plans=0
 recovery_p99_s=N`; the status is 1 where anything is not as it must be, and the run's folder stays.
+
+After a FLUSHALL (`--flush`) the governor comes back REDUCING until a person resumes: recoveries are then waits for an
+exit, and say little.
 """
 
 import argparse
@@ -10,6 +13,7 @@ from pathlib import Path
 
 from tests.chaos.recovery import percentile
 from tests.chaos.run import Outcome, Plan, run
+from tests.chaos.stage import NotReady
 
 
 def main() -> int:
@@ -23,7 +27,11 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where to run; it is kept then")
     found = parser.parse_args()
     plan = Plan(found.minutes * 60, found.seed, found.rate, shipped=found.shipped, flush=found.flush)
-    outcome = run(plan, lambda words: print(words, flush=True), found.folder)
+    try:
+        outcome = run(plan, lambda words: print(words, flush=True), found.folder)
+    except NotReady as error:
+        print(f"{error}\nreplay: {plan.replay}")
+        return 1
     tell(outcome)
     return 1 if outcome.failed else 0
 
@@ -39,7 +47,7 @@ def tell(outcome: Outcome) -> None:
         f" recovery_max_s={max(outcome.recoveries_ms, default=0) / 1000:.1f} settled_s={outcome.settled_s:.1f}"
     )
     if outcome.failed:
-        print(f"kept: {outcome.folder}\nreplay: {outcome.replay}")
+        print(f"kept: {outcome.folder}\nreplay: {outcome.plan.replay}")
     print(outcome.line)
 
 

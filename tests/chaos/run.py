@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.cli.exchange_link import ExchangeAway
 from services.cli.redis_link import GONE
-from tests.chaos.faults import Strike, schedule
+from tests.chaos.faults import schedule
 from tests.chaos.history import History
 from tests.chaos.paper import AWAY
 from tests.chaos.probes import probes
@@ -40,6 +40,12 @@ class Plan:
     flush: bool = False
     symbols: int = 6
     speed: int = 60
+
+    @property
+    def replay(self) -> str:
+        """Return the command that strikes in the same way again."""
+        flags = " --shipped" * self.shipped + " --flush" * self.flush
+        return f"python -m tests.chaos --minutes {self.lasts_s / 60:g} --seed {self.seed}{flags}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +78,6 @@ class Outcome:
             f" unresolved_plans={len(verdict.unresolved_plans)}"
             f" recovery_p99_s={percentile(self.recoveries_ms, 0.99) / 1000:.1f}"
         )
-
-    @property
-    def replay(self) -> str:
-        """Return the command that strikes in the same way again."""
-        flags = " --shipped" * self.plan.shipped + " --flush" * self.plan.flush
-        return f"python -m tests.chaos --minutes {self.plan.lasts_s / 60:g} --seed {self.plan.seed}{flags}"
 
 
 def run(plan: Plan, say: Callable[[str], None], folder: Path | None = None) -> Outcome:
@@ -137,10 +137,7 @@ def _settle(plan: Plan, stage: Stage, conductor: Conductor, injector: Injector) 
     while True:
         stage.tend()
         try:
-            left = Left(
-                collect(stage), booked_facts(stage), frozenset(injector.wished), frozenset(injector.unsure),
-                injector.broken, plan.flush,
-            )  # fmt: skip
+            left = Left(collect(stage), booked_facts(stage), frozenset(injector.wished), flushed=plan.flush)
             if not judge(left).findings or time.monotonic() >= until_s:
                 return left, time.monotonic() - began_s
         except (*GONE, *AWAY, ExchangeAway):
@@ -164,6 +161,3 @@ def _tend_for(stage: Stage, pause_s: float) -> None:
     while time.monotonic() < until_s:
         stage.tend()
         time.sleep(LOOP_S)
-
-
-__all__ = ["Outcome", "Plan", "Strike", "run"]

@@ -10,11 +10,11 @@ SEED = 40  # kills Redis, the executor and P3.3, a rival that takes over, lost a
 
 
 @pytest.mark.timeout(200)
-def test_a_minute_of_faults_leaves_every_order_once_and_every_trade_booked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_minute_of_faults_leaves_every_order_once_and_every_trade_booked() -> None:
     outcome = run(Plan(lasts_s=45, seed=SEED), print)
     assert not outcome.failed, (
         f"{outcome.line}\n{outcome.verdict.findings}\n{outcome.deaths}\n"
-        f"kept: {outcome.folder}\nreplay: {outcome.replay}"
+        f"kept: {outcome.folder}\nreplay: {outcome.plan.replay}"
     )
     assert outcome.verdict.orders > 20, "the chain traded all the while"
     assert outcome.kills > 0

@@ -21,14 +21,12 @@ Books = Mapping[str, tuple[Checkpoint, tuple[Fact, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a run left: facts, the facts that were booked, what was wished for with Redis' word for it, what may have
-    been, and whether Redis was flushed."""
+    """What a run left: facts, the facts that were booked, what was wished for with Redis' word for it, and whether Redis
+    was flushed."""
 
     facts: Facts
     books: Books
     wished: Collection[str] = ()
-    unsure: Collection[str] = ()
-    broken: int = 0
     flushed: bool = False
 
 

@@ -25,8 +25,6 @@ class Injector:
     stage: Stage
     rate: float
     wished: set[str] = field(default_factory=set)
-    unsure: set[str] = field(default_factory=set)  # asked for without an answer: they may or may not be there
-    broken: int = 0
     _number: int = 0
 
     def __post_init__(self) -> None:
@@ -49,7 +47,6 @@ class Injector:
         symbol = self._rng.choice(self.stage.listed)
         if self._rng.random() < BROKEN:
             self._write("", {"intent_id": f"broken-{self._number}", "symbol": symbol, "side": "UP"})
-            self.broken += 1
             return
         keys, redis = self.stage.keys, self.stage.redis
         shown: Any = redis.hgetall(keys.snapshot(symbol))
@@ -64,8 +61,6 @@ class Injector:
     def _write(self, plan: str, fields: Mapping[Any, Any]) -> None:
         history = self.stage.history
         history.note("invoke", "wish", plan_id=plan, symbol=fields["symbol"], action=fields.get("action", ""))
-        if plan:
-            self.unsure.add(plan)
         try:
             entry: Any = self.stage.redis.xadd(self.stage.keys.intents, dict(fields))
         except GONE as error:
