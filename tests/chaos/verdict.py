@@ -21,8 +21,8 @@ Books = Mapping[str, tuple[Checkpoint, tuple[Fact, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a run left: facts, the facts that were booked, what was wished for with Redis' word for it, and whether Redis
-    was flushed."""
+    """What a run left: facts, the facts that were booked, the plans of acknowledged wishes, and whether Redis was
+    flushed."""
 
     facts: Facts
     books: Books
