@@ -31,7 +31,7 @@ def write_users(folder: Path, shards: Sequence[Keys], *, open_default: bool = Fa
 
     Return the passwords by user. Raise OSError where something cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)  # each service must get to its own file
     names = [user_name(user, keys) for keys in shards for user in USERS]
     passwords = {name: secrets.token_hex(PASSWORD_BYTES) for name in names}
     hashes = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
