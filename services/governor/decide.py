@@ -13,10 +13,11 @@ import orjson
 
 from quantum_common.kill_score import as_decimal
 from quantum_common.messages import EvalType, Issuer, Permit, Plan
-from quantum_common.money import ZERO, plain
+from quantum_common.money import ZERO
 from quantum_common.reasons import Gate
 from quantum_common.state import TradingState
-from quantum_common.verdicts import UNKNOWN, Verdict, as_rows, first_failed, not_asked, unknown
+from quantum_common.verdicts import UNKNOWN, as_rows
+from services.governor.checks import Check, first_failed, not_asked, unknown, worded
 from services.governor.inputs import as_inputs
 from services.governor.reservations import Reservation, over
 from services.governor.rooms import SIZED, Fit, fitted
@@ -40,9 +41,9 @@ ENTRY_GATES = (
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A plan held against every gate: the verdicts in order, the score, and how much of it may be."""
+    """A plan held against every gate: their words in order, the score, and how much of it may be."""
 
-    verdicts: tuple[Verdict, ...]
+    checks: tuple[Check, ...]
     reason: Gate | None
     qty: Decimal
     found: Scored
@@ -90,13 +91,13 @@ def judge(plan: Plan, view: View, limits: Limits, now_ms: int) -> Judgement:
     found = scored(plan, view, limits, now_ms)
     first = (_expiry(plan, now_ms), _halted(view))
     if plan.eval_type is EvalType.EXIT:
-        verdicts = (*first, exit_blocked(plan, found), *_NOT_ASKED)
-        reason = first_failed(verdicts)
-        return Judgement(verdicts, reason, plan.qty if reason is None else ZERO, found, None)
+        checks = (*first, exit_blocked(plan, found), *_NOT_ASKED)
+        reason = first_failed(checks)
+        return Judgement(checks, reason, plan.qty if reason is None else ZERO, found, None)
     fit = fitted(plan, view, limits)
-    verdicts = (*first, _NO_EXIT, *_entry_verdicts(view, found, limits, now_ms), *fit.verdicts)
-    reason = first_failed(verdicts)
-    return Judgement(verdicts, reason, fit.qty if reason is None else ZERO, found, fit)
+    checks = (*first, _NO_EXIT, *_entry_checks(view, found, limits, now_ms), *fit.checks)
+    reason = first_failed(checks)
+    return Judgement(checks, reason, fit.qty if reason is None else ZERO, found, fit)
 
 
 _NO_EXIT = not_asked(Gate.KILL_SCORE_EXIT_BLOCKED)
@@ -145,7 +146,7 @@ def _reservation(plan: Plan, judged: Judgement, limits: Limits) -> Reservation |
     )
 
 
-def _entry_verdicts(view: View, found: Scored, limits: Limits, now_ms: int) -> tuple[Verdict, ...]:
+def _entry_checks(view: View, found: Scored, limits: Limits, now_ms: int) -> tuple[Check, ...]:
     """Hold an entry against the gates that are for entries and know no size."""
     return (
         _reducing(view),
@@ -165,51 +166,54 @@ def _entry_verdicts(view: View, found: Scored, limits: Limits, now_ms: int) -> t
     )  # fmt: skip
 
 
-def _expiry(plan: Plan, now_ms: int) -> Verdict:
+def _expiry(plan: Plan, now_ms: int) -> Check:
     """An expired plan can become nothing any more: it must not take a budget."""
     late_ms = now_ms - plan.expires_ms
-    return Verdict(Gate.PLAN_EXPIRED, late_ms < 0, f"{-late_ms} ms left", "more than 0 ms")
+    return Check(Gate.PLAN_EXPIRED, late_ms < 0, (-late_ms, " ms left"), "more than 0 ms")
 
 
-def _halted(view: View) -> Verdict:
+def _halted(view: View) -> Check:
     state = view.state.trading_state if view.state is not None else None
-    return Verdict(Gate.TRADING_HALTED, state is not TradingState.HALTED, state or UNKNOWN, "not HALTED")
+    return Check(Gate.TRADING_HALTED, state is not TradingState.HALTED, state or UNKNOWN, "not HALTED")
 
 
-def _reducing(view: View) -> Verdict:
+def _reducing(view: View) -> Check:
     """Entries need the state to be there and ACTIVE: a state that Redis has lost is not an ACTIVE one."""
     if view.state is None:
         return unknown(Gate.TRADING_REDUCING, TradingState.ACTIVE)
     state = view.state.trading_state
-    return Verdict(Gate.TRADING_REDUCING, state is TradingState.ACTIVE, state, TradingState.ACTIVE)
+    return Check(Gate.TRADING_REDUCING, state is TradingState.ACTIVE, state, TradingState.ACTIVE)
 
 
-def _portfolio_age(view: View, limits: Limits, now_ms: int) -> Verdict:
-    limit = f"{limits.portfolio_age_ms_max} ms"
+def _portfolio_age(view: View, limits: Limits, now_ms: int) -> Check:
+    limit = (limits.portfolio_age_ms_max, " ms")
     if view.portfolio is None:
         return unknown(Gate.PORTFOLIO_STATE_STALE, limit)
     age_ms = now_ms - view.portfolio.ts_ms
-    return Verdict(Gate.PORTFOLIO_STATE_STALE, age_ms <= limits.portfolio_age_ms_max, f"{age_ms} ms", limit)
+    return Check(Gate.PORTFOLIO_STATE_STALE, age_ms <= limits.portfolio_age_ms_max, (age_ms, " ms"), limit)
 
 
-def _drawdown(view: View, limits: Limits) -> Verdict:
-    limit = plain(limits.drawdown_max)
+def _drawdown(view: View, limits: Limits) -> Check:
+    limit = limits.drawdown_max
     if view.portfolio is None:
         return unknown(Gate.DRAWDOWN_LIMIT, limit)
     drawdown = view.portfolio.drawdown_pct
-    return Verdict(Gate.DRAWDOWN_LIMIT, drawdown <= limits.drawdown_max, plain(drawdown), limit)
+    return Check(Gate.DRAWDOWN_LIMIT, drawdown <= limits.drawdown_max, drawdown, limit)
 
 
-def _rate(gate: Gate, spent: tuple[int, int], allowed: tuple[int, int]) -> Verdict:
+def _rate(gate: Gate, spent: tuple[int, int], allowed: tuple[int, int]) -> Check:
     """One more entry, on the symbol and in all."""
-    ok = all(one < limit for one, limit in zip(spent, allowed, strict=True))
-    return Verdict(
-        gate, ok, f"{spent[0]} on the symbol, {spent[1]} in all", f"{allowed[0]} on the symbol, {allowed[1]} in all"
+    ok = spent[0] < allowed[0] and spent[1] < allowed[1]
+    return Check(
+        gate,
+        ok,
+        (spent[0], " on the symbol, ", spent[1], " in all"),
+        (allowed[0], " on the symbol, ", allowed[1], " in all"),
     )
 
 
 def _details(judged: Judgement, view: View) -> str:
     kill = judged.found.kill
     return orjson.dumps(
-        {"gates": as_rows(judged.verdicts), "kill_inputs_missing": list(kill.missing), "inputs": as_inputs(view)}
+        {"gates": as_rows(worded(judged.checks)), "kill_inputs_missing": list(kill.missing), "inputs": as_inputs(view)}
     ).decode()

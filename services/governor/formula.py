@@ -15,6 +15,7 @@ from simpleeval import DEFAULT_OPERATORS, InvalidExpression, SimpleEval
 
 OPEN = "open"
 LENGTH_MAX = 500
+KNOWN_MAX = 10_000  # values kept: account and market change far more seldom than plans come
 FLOAT_MAX = sys.float_info.max
 FUNCTIONS = {"min": min, "max": max, "abs": abs, "sqrt": math.sqrt, "exp": math.exp, "log": math.log}
 _NODES = (
@@ -40,6 +41,7 @@ class Formula:
         if self.open:
             return
         self._tree = _parsed(self.text, names)
+        self._known: dict[tuple[float, ...], float] = {}
         operators = {sign: act for sign, act in DEFAULT_OPERATORS.items() if sign in _SIGNS}
         self._evaluator = SimpleEval(operators=operators, functions=dict(FUNCTIONS), names={})
         nodes: Mapping[Any, Any] = self._evaluator.nodes
@@ -50,9 +52,16 @@ class Formula:
 
     def value(self, numbers: Mapping[str, float]) -> float:
         """Given the numbers, return the formula's value; infinite where it is open. Raise FormulaError where it has
-        none: a division by zero, a root of a negative number, a result beyond every number."""
+        none: a division by zero, a root of a negative number, a result beyond every number.
+
+        The numbers come in the same order every time.
+        """
         if self.open:
             return math.inf
+        key = tuple(numbers.values())
+        known = self._known.get(key)
+        if known is not None:
+            return known
         self._evaluator.names = numbers
         try:
             value: object = self._evaluator.eval(self.text, previously_parsed=self._tree)
@@ -60,6 +69,9 @@ class Formula:
             raise FormulaError(f"{type(error).__name__}: {error}") from None
         if not isinstance(value, float) or not math.isfinite(value):
             raise FormulaError(f"comes to {value!r}, which is not a number to hold a score against")
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[key] = value
         return value
 
 

@@ -5,15 +5,14 @@ one that leaves less than the smallest entry, refuses. Nothing is rounded up: th
 digit, which is a multiple of the exchange's step.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
-from quantum_common.messages import Plan, Side
-from quantum_common.money import ZERO, floor_to_step, plain
+from quantum_common.messages import Plan
+from quantum_common.money import ZERO, floor_to_step
 from quantum_common.reasons import Gate
 from quantum_common.state import Portfolio
-from quantum_common.verdicts import Verdict, unknown
+from services.governor.checks import Check, Said, unknown
 from services.governor.correlation import Exposure, correlated, room_beside
 from services.governor.reservations import Taken, taken
 from services.governor.view import Limits, View
@@ -27,8 +26,8 @@ class Room:
 
     gate: Gate
     left: Decimal
-    value: str
-    limit: str
+    value: Said
+    limit: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Fit:
     """An entry held against the portfolio's limits. `qty` is what fits, zero where nothing does; `worth` its price in
     USDT, `risk` what it loses at its stop, `opens` whether it makes a new position."""
 
-    verdicts: tuple[Verdict, ...]
+    checks: tuple[Check, ...]
     qty: Decimal
     worth: Decimal
     risk: Decimal
@@ -65,29 +64,28 @@ def risk_share(plan: Plan, price: Decimal, unstopped: Decimal) -> Decimal:
 
 
 def fitted(plan: Plan, view: View, limits: Limits) -> Fit:
-    """Given an entry and what was read, return its verdicts and how much of it fits into every limit."""
+    """Given an entry and what was read, return its checks and how much of it fits into every limit."""
     portfolio, price = view.portfolio, price_of(plan, view)
     if portfolio is None or price <= 0:
         gates = (Gate.POSITION_CAP, *SIZED)
         return Fit(tuple(unknown(gate, "a price and a portfolio") for gate in gates), ZERO, ZERO, ZERO, opens=False)
     held = taken(view.reserved, plan.symbol, portfolio.ts_ms, limits.settle_ms)
-    share = risk_share(plan, price, limits.unstopped_risk)
+    share, worth = risk_share(plan, price, limits.unstopped_risk), plan.qty * price
     rooms = (
         _day(view, limits),
         _gross(portfolio, held, limits),
         _symbol(view, held, limits),
         _heat(portfolio, held, share, limits),
-        _correlated(plan, view, held, limits),
+        _correlated(plan, view, held, worth, limits),
     )
-    worth = plan.qty * price
     fits = min(worth, *(room.left for room in rooms))
     qty = plan.qty if fits >= worth else floor_to_step(max(fits, ZERO) / price, last_digit(plan.qty))
     smallest = min(worth, limits.entry_usdt_min)
     if qty * price < smallest:
         qty = ZERO
     opens = (view.snapshot is None or view.snapshot.position_amt == 0) and not held.opening
-    verdicts = (_positions(portfolio, held, opens, limits), *(_sized(room, smallest) for room in rooms))
-    return Fit(verdicts, qty, qty * price, qty * price * share, opens)
+    checks = (_positions(portfolio, held, opens, limits), *(_sized(room, smallest) for room in rooms))
+    return Fit(checks, qty, qty * price, qty * price * share, opens)
 
 
 def last_digit(qty: Decimal) -> Decimal:
@@ -100,18 +98,18 @@ def exposures(view: View, held: Taken) -> tuple[Exposure, ...]:
     return tuple(Exposure(symbol, usd) for symbol, usd in (*view.book.notional.items(), *held.by_symbol) if usd)
 
 
-def _sized(room: Room, smallest: Decimal) -> Verdict:
-    return Verdict(room.gate, room.left >= smallest, room.value, room.limit)
+def _sized(room: Room, smallest: Decimal) -> Check:
+    return Check(room.gate, room.left >= smallest, room.value, room.limit)
 
 
-def _positions(portfolio: Portfolio, held: Taken, opens: bool, limits: Limits) -> Verdict:  # noqa: FBT001
+def _positions(portfolio: Portfolio, held: Taken, opens: bool, limits: Limits) -> Check:  # noqa: FBT001
     """Count the positions of the portfolio, those under way, and this one where it is new."""
     count = portfolio.open_positions + held.positions + opens
-    return Verdict(Gate.POSITION_CAP, not opens or count <= limits.positions_max, str(count), str(limits.positions_max))
+    return Check(Gate.POSITION_CAP, not opens or count <= limits.positions_max, count, limits.positions_max)
 
 
 def _room(gate: Gate, used: Decimal, cap: Decimal) -> Room:
-    return Room(gate, cap - used, f"{plain(used)} USDT taken", f"{plain(cap)} USDT")
+    return Room(gate, cap - used, (used, " USDT taken"), (cap, " USDT"))
 
 
 def _day(view: View, limits: Limits) -> Room:
@@ -134,20 +132,20 @@ def _heat(portfolio: Portfolio, held: Taken, share: Decimal, limits: Limits) -> 
     left = limits.heat_max * equity - risk
     notional = left if share <= 0 else left / share
     heat = (risk / equity).quantize(Decimal("0.000001")) if equity > 0 else ZERO
-    return Room(Gate.HEAT_LIMIT, _cents(notional), f"{plain(heat)} of the equity", plain(limits.heat_max))
+    return Room(Gate.HEAT_LIMIT, _cents(notional), (heat, " of the equity"), limits.heat_max)
 
 
-def _correlated(plan: Plan, view: View, held: Taken, limits: Limits) -> Room:
-    """What goes up and down together counts in full, what does not counts as its root of squares."""
-    known: Iterable[Exposure] = exposures(view, held)
-    standing = tuple(known)
-    cap = limits.correlated_exposure_usdt_max
-    sign = 1 if plan.side is Side.BUY else -1
-    left = room_beside(standing, plan.symbol, sign, view.book.correlation, cap)
-    together = correlated(standing, view.book.correlation)
-    return Room(
-        Gate.CORRELATED_EXPOSURE_CAP, _cents(left), f"{plain(_cents(together))} USDT taken", f"{plain(cap)} USDT"
-    )
+def _correlated(plan: Plan, view: View, held: Taken, worth: Decimal, limits: Limits) -> Room:
+    """What goes up and down together counts in full, what does not counts as its root of squares. Where even the plain
+    sum fits, nothing has to be worked out: no correlation makes it more."""
+    standing = exposures(view, held)
+    gate, cap = Gate.CORRELATED_EXPOSURE_CAP, limits.correlated_exposure_usdt_max
+    most = sum((abs(one.usd) for one in standing), ZERO)
+    if most + worth <= cap:
+        return Room(gate, cap - most, ("at most ", most, " USDT taken"), (cap, " USDT"))
+    left = room_beside(standing, plan.symbol, plan.side.sign, view.book.correlation, cap)
+    together = _cents(correlated(standing, view.book.correlation))
+    return Room(gate, _cents(left), (together, " USDT taken"), (cap, " USDT"))
 
 
 def _cents(usdt: Decimal) -> Decimal:

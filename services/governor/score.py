@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from quantum_common.kill_score import KillComponents, components
 from quantum_common.messages import Action, EvalType, Plan
 from quantum_common.reasons import Gate
-from quantum_common.verdicts import Verdict, not_asked
+from services.governor.checks import Check, Said, not_asked
 from services.governor.cutoffs import Reading, numbers, reading
 from services.governor.normalisation import Moments, effective, kill_z
 from services.governor.view import Limits, View
@@ -48,43 +48,43 @@ def _exit_reading(now: Reading, view: View) -> Reading:
     return Reading(view.exit_cutoff_kept, now.fault) if now.value is None else now
 
 
-def critical(found: Scored, limits: Limits) -> Verdict:
+def critical(found: Scored, limits: Limits) -> Check:
     """Judged by what is known of the score: what is missing could only raise it."""
     ok = found.kill.lower_bound <= limits.kill_critical
-    return Verdict(Gate.KILL_SCORE_CRITICAL, ok, _score_text(found), f"{limits.kill_critical:.4f}")
+    return Check(Gate.KILL_SCORE_CRITICAL, ok, _score_said(found), limits.kill_critical)
 
 
-def cutoff_defined(found: Scored) -> Verdict:
+def cutoff_defined(found: Scored) -> Check:
     """An entry's cutoff that has no value on the numbers of now lets nothing in."""
-    return Verdict(Gate.CUTOFF_UNDEFINED, not found.cutoff.fault, found.cutoff.fault, "a number")
+    return Check(Gate.CUTOFF_UNDEFINED, not found.cutoff.fault, found.cutoff.fault, "a number")
 
 
-def warning(found: Scored, limits: Limits) -> Verdict:
+def warning(found: Scored, limits: Limits) -> Check:
     """An entry needs the whole score, unless the settings let it go without; then the cutoff asks nothing."""
-    gate, limit = Gate.KILL_SCORE_WARNING_RISK_INCREASE, _cutoff_text(found.cutoff)
+    gate, limit = Gate.KILL_SCORE_WARNING_RISK_INCREASE, _cutoff_said(found.cutoff)
     if found.z is None:
-        return Verdict(gate, not limits.require_kill_inputs, _score_text(found), limit)
+        return Check(gate, not limits.require_kill_inputs, _score_said(found), limit)
     ok = found.cutoff.value is not None and found.z <= found.cutoff.value
-    return Verdict(gate, ok, f"z {found.z:.4f} of {_score_text(found)}", limit)
+    return Check(gate, ok, ("z ", found.z, " of K ", found.kill.lower_bound), limit)
 
 
-def exit_blocked(plan: Plan, found: Scored) -> Verdict:
+def exit_blocked(plan: Plan, found: Scored) -> Check:
     """Hold a discretionary exit against the exit cutoff: a partial close that an engine proposed. What closes a
     position, what guards it and what a person asks for is never held against it, nor is anything whose score or cutoff
     is not known."""
     gate = Gate.KILL_SCORE_EXIT_BLOCKED
     if plan.action not in PARTIAL or plan.source == OPERATOR or found.z is None or found.cutoff.value is None:
         return not_asked(gate)
-    return Verdict(gate, found.z <= found.cutoff.value, f"z {found.z:.4f}", _cutoff_text(found.cutoff))
+    return Check(gate, found.z <= found.cutoff.value, ("z ", found.z), _cutoff_said(found.cutoff))
 
 
-def _score_text(found: Scored) -> str:
+def _score_said(found: Scored) -> Said:
     if found.kill.missing:
-        return f"at least {found.kill.lower_bound:.4f}; {MISSING}: {' '.join(found.kill.missing)}"
-    return f"{found.kill.lower_bound:.4f}"
+        return ("at least ", found.kill.lower_bound, f"; {MISSING}: {' '.join(found.kill.missing)}")
+    return found.kill.lower_bound
 
 
-def _cutoff_text(cutoff: Reading) -> str:
+def _cutoff_said(cutoff: Reading) -> Said:
     if cutoff.value is None:
         return "undefined" if cutoff.fault else "not read"
-    return "open" if math.isinf(cutoff.value) else f"{cutoff.value:.4f}"
+    return "open" if math.isinf(cutoff.value) else cutoff.value
