@@ -94,7 +94,8 @@ class Bookkeeper:
         return await self.write(payment.symbol, fact, cause="funding")
 
     async def write(self, symbol: str, fact: Fact, cause: str) -> bool:
-        """Write a fact and what follows from it. A conflict means that our copy is old: read it anew and try again."""
+        """Write a fact and what follows from it. A conflict means that our copy is old: read it anew and try again,
+        except with an adjustment, which is the difference to a ledger that is no more. Return whether it was booked."""
         while True:
             book = self.books[symbol]
             if fact.fact_id in book.facts:
@@ -116,10 +117,10 @@ class Bookkeeper:
             if booking is Booking.GONE:
                 self.books[symbol] = await self._begin_again(symbol)
                 self.verified.pop(symbol, None)
-                continue
-            self.books[symbol] = await self._mended(symbol)
-            if booking is Booking.KNOWN:
-                return False
+            else:
+                self.books[symbol] = await self._mended(symbol)
+            if booking is Booking.KNOWN or fact.kind is FactKind.ADJUSTMENT:
+                return False  # counted already, or measured against a ledger that has moved
 
     def booked_qty(self, symbol: str, order_id: int) -> Decimal:
         """Return how much of an order was booked so far, in base asset."""

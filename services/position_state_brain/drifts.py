@@ -72,7 +72,7 @@ class Drifts:
             case Step.HOLD:
                 await self._hold(view, book, now_ms)
             case Step.ADOPT:
-                await self._adopt(view, book, now_ms)
+                await self._adopt(view, book, ledger_amt, now_ms)
             case Step.HALT:
                 await self._halt(view, ledger_amt, now_ms)
             case Step.HEAL:
@@ -139,10 +139,12 @@ class Drifts:
         event = event_of("held", symbol, view.position_amt, ledger_amt, cause, now_ms, details)
         await self.store.hold(symbol, hold, event)
 
-    async def _adopt(self, view: PositionView, book: Book, now_ms: int) -> None:
+    async def _adopt(self, view: PositionView, book: Book, ledger_amt: Decimal, now_ms: int) -> None:
         """Make the ledger agree with the exchange by a journalled adjustment that names its cause."""
-        symbol, ledger_amt, cause = view.symbol, book.folded.position_amt, self._cause(view, book)
+        symbol, cause = view.symbol, self._cause(view, book)
         time_ms = await self.exchange.server_time_ms()
+        if self.books.books.get(symbol) is not book or book.folded.position_amt != ledger_amt:
+            return  # facts came while this was judged: the next snapshot compares anew
         adjustment = Fact(
             kind=FactKind.ADJUSTMENT, fact_id=f"a{time_ms}-{book.seq + 1}", trade_id=0, order_id=None, plan_id="",
             client_order_id="", origin="adopted", qty=view.position_amt - ledger_amt, price=view.entry_price, fee=ZERO,

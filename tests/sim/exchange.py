@@ -37,6 +37,7 @@ class Exchange:
         self.engine = Engine(self.rules.values())
         self.prices = dict(PRICES)
         self.placed_ms: dict[str, int] = {}
+        self.place_ms = REQUEST_MS
         self.not_found: set[str] = set()  # client ids that a lookup did not find
         self.feeds: list[Feed] = []
         self.lag_ms = world.rng.choice((0, 0, 200, READ_LAG_MS))

@@ -24,9 +24,9 @@ from services.position_state_brain.fold import Book, Fact
 from services.position_state_brain.ports import Booking
 from services.position_state_brain.service import PositionStateBrain
 from services.position_state_brain.store import BOOKED, RedisStore
-from tests.sim.blink import blink
 from tests.sim.pipeline import Build
 from tests.sim.port import SimPort
+from tests.sim.scenarios import blink, late
 from tests.sim.schedule import Outcome, run
 from tests.sim.world import Odds
 
@@ -208,7 +208,7 @@ MUTANTS = (
     Mutant("random client id", Build(port=RandomIdPort), 5),
     Mutant("resend without a query", Build(executor=executor_with(ResendingFate)), 60, LOSSY),
     Mutant("no fence", Build(executor=executor_with(HastyFate)), 60, LOSSY),
-    Mutant("fresh stamp at send", Build(port=FreshStampPort), 120, Odds(slow=0.06)),
+    Mutant("fresh stamp at send", Build(port=FreshStampPort), 20, play=late),
     Mutant(
         "acknowledge before the effect", Build(early=frozenset({GROUP_EXECUTOR, GROUP_P33, GROUP_BRIDGE})), 10, LOSSY
     ),

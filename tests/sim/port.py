@@ -51,7 +51,8 @@ class SimPort:
     # --- commands ------------------------------------------------------------------------------------------------
 
     async def _ask(self, label: str, effect: Callable[[], Any]) -> Any:
-        return await Call(label, lambda: self._exchange.act(effect), REQUEST_MS, Lost, TIMEOUT_MS)
+        delay_ms = self._exchange.place_ms if label.startswith("place ") else REQUEST_MS
+        return await Call(label, lambda: self._exchange.act(effect), delay_ms, Lost, TIMEOUT_MS)
 
     async def _command(self, label: str, effect: Callable[[], Any]) -> Any:
         if self._world.faulty and self._world.rng.random() < 0.01:
