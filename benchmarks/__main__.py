@@ -11,7 +11,7 @@ from services.cli.embedded_redis import EmbeddedRedisError, Fsync
 FSYNCS: Sequence[Fsync] = ("everysec", "always")
 SYMBOLS = (12, 500)
 CYCLES = 4
-SHORT_S, SHORT_LOAD_S = 12, 12
+SHORT_S = 10
 
 
 def run_all(options: argparse.Namespace) -> None:
@@ -20,7 +20,7 @@ def run_all(options: argparse.Namespace) -> None:
     for run in runs:
         _print(run.tables())
     _print(neighbours.compare(runs[0], options.seconds or SHORT_S))
-    _print(sustained.measure(options.fsync[0], options.seconds or SHORT_LOAD_S).tables())
+    _print(sustained.measure(options.fsync[0], options.seconds or SHORT_S).tables())
     _print(snapshot_cycle.measure(SYMBOLS, CYCLES))
 
 

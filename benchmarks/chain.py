@@ -53,6 +53,7 @@ class ChainRun:
     timeline: Timeline
     burst: Burst
     samples: Samples
+    redis_version: str
     machine: str
 
     def tables(self) -> str:
@@ -86,7 +87,7 @@ def measure(fsync: Fsync, seconds: int, rate: float = RATE) -> ChainRun:
             tap.take(list(injector.steady(warm_up, count, rate)))
             drain(rig, warm_up + count)
         burst = saturate(rig, warm_up + count)
-        return ChainRun(fsync, rate, count, tap.timeline, burst, Samples.of(rig), machine.line())
+        return ChainRun(fsync, rate, count, tap.timeline, burst, Samples.of(rig), machine.redis_version, machine.line())
 
 
 def saturate(rig: Rig, written: int) -> Burst:

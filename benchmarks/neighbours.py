@@ -22,6 +22,7 @@ from benchmarks.children import Children
 from benchmarks.hops import Hop, Moment, Timeline
 from benchmarks.injector import Injected
 from benchmarks.latency import DRAIN_WITHIN_S, tapped
+from benchmarks.machine import Machine
 from benchmarks.neighbour_redis import ROLES
 from benchmarks.percentiles import as_ms
 from benchmarks.samples import PLAN_ID_LENGTH, Samples
@@ -86,6 +87,7 @@ class Wishing:
 def compare(ours: ChainRun, seconds: int) -> str:
     """Given a run of the chain and for how long, run its neighbours at the same rate right after it; return the
     table."""
+    machine = Machine.now(ours.redis_version)
     rows = [_row("Quantum (decides, orders, books)", ours.timeline, ours.burst)]
     notes = [f"bytes a message: {ours.samples.sizes()}"]
     for neighbour, name in ((Neighbour.REDIS, "bare redis-py"), (Neighbour.FASTSTREAM, "FastStream")):
@@ -94,7 +96,7 @@ def compare(ours: ChainRun, seconds: int) -> str:
             continue
         timeline, burst = measure(neighbour, ours.samples, seconds, ours.rate, ours.fsync)
         rows.append(_row(name, timeline, burst))
-    return _text(ours, rows, notes)
+    return _text(ours, rows, [*notes, machine.line()])
 
 
 def measure(
@@ -161,6 +163,5 @@ def _text(ours: ChainRun, rows: list[list[str]], notes: list[str]) -> str:
             table(HEAD, rows),
             "",
             *notes,
-            ours.machine,
         )
     )
