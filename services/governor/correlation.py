@@ -6,6 +6,7 @@ whose correlation is not known counts as moving together where that adds, and as
 what is not known never makes room.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -53,6 +54,19 @@ def room_beside(standing: Sequence[Exposure], symbol: str, sign: int, known: Cor
 
 
 def _square(standing: Sequence[Exposure], known: Correlations) -> Decimal:
-    return sum(
-        (between(one, other, known) * one.usd * other.usd for one in standing for other in standing), ZERO
-    )  # fmt: skip
+    """Return w' R w, by symbol and not by pair: what is not known comes to the square of all longs plus that of all
+    shorts, and each known pair puts its own part in the place of that. Linear in what stands and in what is known."""
+    longs: defaultdict[str, Decimal] = defaultdict(Decimal)
+    shorts: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for one in standing:
+        (longs if one.usd > 0 else shorts)[one.symbol] += one.usd
+    long, short = sum(longs.values(), ZERO), sum(shorts.values(), ZERO)
+    square = long * long + short * short
+    square += 2 * sum((longs[symbol] * shorts[symbol] for symbol in longs.keys() & shorts.keys()), ZERO)
+    symbols = longs.keys() | shorts.keys()
+    for pair, correlation in known.items():
+        if len(pair) == 2 and pair <= symbols:
+            first, other = pair
+            net = (longs[first] + shorts[first]) * (longs[other] + shorts[other])
+            square += 2 * (correlation * net - longs[first] * longs[other] - shorts[first] * shorts[other])
+    return square

@@ -27,7 +27,7 @@ def as_inputs(view: View) -> dict[str, Any]:
         "snapshot": _snapshot(view.snapshot),
         "spent": [spent.symbol_5min, spent.symbol_hour, spent.all_5min, spent.all_hour, str(spent.day_usdt)],
         "statistics": [_moments(seen.own), _moments(seen.portfolio)],
-        "reserved": [[one.reservation.to_fields(), one.done_ms] for one in view.reserved],
+        "reserved": [[[*one.reservation.to_fields().values()], one.done_ms] for one in view.reserved],
         "seq": view.seq,
         "exit_cutoff_kept": None if math.isinf(view.exit_cutoff_kept) else view.exit_cutoff_kept,
         "notional": {symbol: str(usd) for symbol, usd in view.book.notional.items()},
@@ -56,7 +56,7 @@ def _view_of(inputs: dict[str, Any]) -> View:
         snapshot=_snapshot_of(inputs["snapshot"]),
         spent=Spent(symbol_5min, symbol_hour, all_5min, all_hour, Decimal(day)),
         statistics=Statistics(Moments(*own), Moments(*everything)),
-        reserved=tuple(Reserved(Reservation.from_fields(fields), done_ms) for fields, done_ms in inputs["reserved"]),
+        reserved=tuple(Reserved(_reservation(values), done_ms) for values, done_ms in inputs["reserved"]),
         seq=inputs["seq"],
         exit_cutoff_kept=math.inf if kept is None else kept,
         book=Book(
@@ -64,6 +64,10 @@ def _view_of(inputs: dict[str, Any]) -> View:
             {frozenset((one, other)): Decimal(value) for one, other, value in inputs["correlation"]},
         ),
     )
+
+
+def _reservation(values: list[str]) -> Reservation:
+    return Reservation.from_fields(dict(zip(Reservation.wire_names(), values, strict=True)))
 
 
 def _moments(moments: Moments) -> list[float | int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from quantum_common.clock import Clock
 from quantum_common.log import Log
 from quantum_common.messages import Decision, EvalType, GovernorEvent, Plan, Result
+from quantum_common.money import ZERO
 from quantum_common.reasons import Gate
 from quantum_common.state import GovernorState, TradingState
 from quantum_common.stream import Message
@@ -18,6 +19,7 @@ from services.governor.cutoffs import Reading
 from services.governor.decide import Decided, decided
 from services.governor.ports import Issued, StatePort
 from services.governor.returns import Returns
+from services.governor.rooms import price_of
 from services.governor.view import Book, Limits, View
 
 BY = "governor"
@@ -97,10 +99,15 @@ class Governor:
             await self._remember(plan, made)
 
     def _with_book(self, plan: Plan, view: View) -> View:
-        """Return the view with what the watch has seen of the other symbols; an exit is not held against them."""
+        """Return the view with what the watch has seen of the other symbols; an exit is not held against them. How
+        they move together is worked out only where their plain sum does not fit: no correlation makes it more."""
         view = replace(view, exit_cutoff_kept=self.exit_cutoff_kept)
         if plan.eval_type is EvalType.EXIT:
-            return view
+            return replace(view, reserved=())
+        standing = sum((abs(usd) for usd in self.book.notional.values()), ZERO)
+        under_way = sum((one.reservation.notional_usd for one in view.reserved), ZERO)
+        if standing + under_way + plan.qty * price_of(plan, view) <= self.limits.correlated_exposure_usdt_max:
+            return replace(view, book=Book(self.book.notional, {}))
         beside = {*self.book.notional, plan.symbol, *(one.reservation.symbol for one in view.reserved)}
         return replace(view, book=Book(self.book.notional, self.returns.correlations(beside)))
 
