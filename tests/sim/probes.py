@@ -9,9 +9,9 @@ from tests.sim.pipeline import KEYS, Pipeline
 # Each with how often it must have been seen in a thousand schedules, at least.
 WANTED: Mapping[str, int] = {
     "answer_lost place": 10,  # the order was executed, its answer was lost
-    "kill_after claim_order": 5,  # between the journal and the send
-    "kill_before place": 5,
-    "kill_after place": 5,
+    "kill_after claim_order": 2,  # between the journal and the send
+    "kill_before place": 2,
+    "kill_after place": 2,
     "refused_by_stamp": 5,
     "found after not found": 5,
     "timeout": 50,
@@ -27,7 +27,7 @@ WANTED: Mapping[str, int] = {
     "foreign_trade": 50,
     "adl": 5,
     "expired": 5,
-    "adopted position": 10,
+    "adopted position": 1,
     "redis forgot an order; adopted from the exchange": 2,  # found by the quarantine
     "stop triggered": 20,
     "fenced": 5,  # a script of an instance whose lease had gone

@@ -117,7 +117,9 @@ class Streams(Values):
         ]
 
     def do_xtrim(self, key: str, word: str, *args: str) -> int:
-        stream = self._stream(key)
+        stream = self._get(key, Stream)
+        if stream is None:
+            return 0
         if word.upper() == "MINID":
             low = id_of(args[-1])
             return stream.trim(sum(entry_id < low for entry_id, _ in stream.entries))

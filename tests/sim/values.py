@@ -23,7 +23,7 @@ class Values:
             self.values.pop(key, None)
             del self.expiry[key]
         value = self.values.get(key)
-        if value is not None and not isinstance(value, kind):
+        if value is not None and kind is not object and type(value) is not kind:
             raise ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
         return value
 
@@ -33,7 +33,8 @@ class Values:
         return self._get(key, str)  # type: ignore[no-any-return]
 
     def do_mget(self, *keys: str) -> list[str | None]:
-        return [self._get(key, str) for key in keys]
+        found = [self._get(key, object) for key in keys]
+        return [value if isinstance(value, str) else None for value in found]  # another type counts as absent
 
     def do_set(self, key: str, value: str, *options: str) -> str:
         self.expiry.pop(key, None)
