@@ -6,7 +6,7 @@ measured after that, or when the portfolio is newer than the time by which anyth
 by the portfolio's own time: while it stands still nothing falls away, and no position is counted nowhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -53,9 +53,17 @@ class Taken:
     by_symbol: tuple[tuple[str, Decimal], ...] = ()  # signed
 
 
-def taken(reserved: Iterable[Reserved], symbol: str, portfolio_ms: int, settle_ms: int) -> Taken:
-    """Given all reservations and the symbol that is decided on, return what those that stand take."""
-    standing = [one.reservation for one in reserved if one.standing(portfolio_ms, settle_ms)]
+def taken(
+    reserved: Iterable[Reserved], symbol: str, shown: Container[str], portfolio_ms: int, settle_ms: int
+) -> Taken:  # fmt: skip
+    """Given all reservations, the symbol that is decided on and the symbols that are seen to have a position, return
+    what those that stand take. An executed entry that opened a position which is seen is counted there."""
+    standing = [
+        one.reservation
+        for one in reserved
+        if one.standing(portfolio_ms, settle_ms)
+        and not (one.done_ms and one.reservation.opens and one.reservation.symbol in shown)
+    ]
     if not standing:
         return Taken()
     own = [one for one in standing if one.symbol == symbol]

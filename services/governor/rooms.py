@@ -69,7 +69,7 @@ def fitted(plan: Plan, view: View, limits: Limits) -> Fit:
     if portfolio is None or price <= 0:
         gates = (Gate.POSITION_CAP, *SIZED)
         return Fit(tuple(unknown(gate, "a price and a portfolio") for gate in gates), ZERO, ZERO, ZERO, opens=False)
-    held = taken(view.reserved, plan.symbol, portfolio.ts_ms, limits.settle_ms)
+    held = taken(view.reserved, plan.symbol, view.book.notional, portfolio.ts_ms, limits.settle_ms)
     share, worth = risk_share(plan, price, limits.unstopped_risk), plan.qty * price
     rooms = (
         _day(view, limits),

@@ -71,7 +71,7 @@ class GovernorSettings(CommonSettings):
         Decimal(20), gt=0, le=_USDT_MAX, description="smallest entry that a limit may cut one down to"
     )
     gov_settle_ms: int = Field(
-        3_000, ge=100, le=600_000, description="after an execution, until the portfolio shows it for certain"
+        1_000, ge=100, le=600_000, description="age over an execution at which a portfolio shows it for certain"
     )
     gov_disarm_drawdown: Decimal = Field(
         Decimal("0.15"), gt=0, le=1, description="drawdown at which the governor goes to REDUCING"
