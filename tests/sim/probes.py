@@ -12,7 +12,7 @@ WANTED: Mapping[str, int] = {
     "kill_after claim_order": 2,  # between the journal and the send
     "kill_before place": 2,
     "kill_after place": 2,
-    "refused_by_stamp": 5,
+    "refused_by_stamp": 2,
     "found after not found": 5,
     "timeout": 50,
     "torn": 20,

@@ -117,7 +117,7 @@ class Streams(Values):
         ]
 
     def do_xtrim(self, key: str, word: str, *args: str) -> int:
-        stream = self._get(key, Stream)
+        stream: Stream | None = self._get(key, Stream)
         if stream is None:
             return 0
         if word.upper() == "MINID":
