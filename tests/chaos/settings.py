@@ -67,11 +67,6 @@ def wide(symbols: Sequence[str]) -> dict[str, dict[str, str]]:
             "GOV_HEAT_MAX": "1",
             "GOV_REQUIRE_KILL_INPUTS": "false",
             "GOV_DRAWDOWN_MAX": "1",
-            "GOV_POSITIONS_MAX": "1000",
-            "GOV_GROSS_EXPOSURE_USDT_MAX": WIDE,
-            "GOV_SYMBOL_EXPOSURE_USDT_MAX": WIDE,
-            "GOV_CORRELATED_EXPOSURE_USDT_MAX": WIDE,
-            "GOV_HEAT_MAX": "1",
             "GOV_Z_CUTOFF_ENTRY": "1000",
             "GOV_KILL_CRITICAL": "1",
             # What is done to a run is reason enough to disarm, and then no entry would show whether it goes on.
