@@ -18,7 +18,8 @@ from tests.unit.position_state_brain.scripted import SYMBOL, trade
 
 WATCHED = (
     "record_bar", "record_plan", "issue_governor_permit", "p33_permit", "claim_order", "finish_plan", "begin_ledger",
-    "book_fact", "mend_ledger", "compact_fills", "set_hold", "settle_result", "governor_give_back", "governor_settle", "keep_stop",
+    "book_fact", "mend_ledger", "compact_fills", "set_hold", "settle_result", "governor_give_back",
+    "governor_settle", "keep_stop",
 )  # fmt: skip
 FOREIGN = 2 * 10 + 5  # trades by another hand: more than twice what is kept, so that facts are folded away
 
