@@ -36,6 +36,7 @@ from tests.sim.client import RedisState, SimRedis
 from tests.sim.consumer import Handler, SimConsumer
 from tests.sim.exchange import GATEWAY_MS, PRICES, READ_LAG_MS, Exchange
 from tests.sim.port import SimPort
+from tests.sim.quiet import Quiet
 from tests.sim.world import Process, SimClock, World
 
 SYMBOLS = tuple(PRICES)
@@ -66,28 +67,6 @@ GOVERNOR = GovernorSettings(
     gov_symbol_exposure_usdt_max=Decimal(1_000_000), gov_correlated_exposure_usdt_max=Decimal(1_000_000),
     gov_heat_max=Decimal(1),
 )  # fmt: skip
-
-
-class Quiet:
-    """A log for the simulation: warnings and errors are counted, all of it goes into the trace where one is kept."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self._world, self._name = world, name
-        if world.lines is None:
-            self.debug = self.info = self._nothing  # type: ignore[method-assign]
-
-    def _nothing(self, event: str, **fields: object) -> None:
-        pass
-
-    def _say(self, event: str, **fields: object) -> None:
-        self._world.say(f"[{self._name}]", event, fields)
-
-    def _count(self, event: str, **fields: object) -> None:
-        self._world.probes[event] += 1
-        self._world.say(f"[{self._name}]", event, fields)
-
-    debug = info = _say
-    warning = error = _count
 
 
 @dataclass(frozen=True)
