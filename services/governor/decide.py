@@ -215,5 +215,10 @@ def _rate(gate: Gate, spent: tuple[int, int], allowed: tuple[int, int]) -> Check
 def _details(judged: Judgement, view: View) -> str:
     kill = judged.found.kill
     return orjson.dumps(
-        {"gates": as_rows(worded(judged.checks)), "kill_inputs_missing": list(kill.missing), "inputs": as_inputs(view)}
+        {
+            "gates": as_rows(worded(judged.checks)),
+            "score": kill.score,
+            "kill_inputs_missing": list(kill.missing),
+            "inputs": as_inputs(view),
+        }
     ).decode()

@@ -30,6 +30,7 @@ def as_inputs(view: View) -> dict[str, Any]:
         "reserved": [[[*one.reservation.to_fields().values()], one.done_ms] for one in view.reserved],
         "seq": view.seq,
         "exit_cutoff_kept": None if math.isinf(view.exit_cutoff_kept) else view.exit_cutoff_kept,
+        "finest": str(view.finest) if view.finest is not None else None,
         "notional": {symbol: str(usd) for symbol, usd in view.book.notional.items()},
         "correlation": [[*sorted(pair), str(value)] for pair, value in view.book.correlation.items()],
     }
@@ -47,7 +48,7 @@ def _view_of(inputs: dict[str, Any]) -> View:
     state, portfolio, market = inputs["trading_state"], inputs["portfolio"], inputs["market"]
     symbol_5min, symbol_hour, all_5min, all_hour, day = inputs["spent"]
     own, everything = inputs["statistics"]
-    kept = inputs["exit_cutoff_kept"]
+    kept, finest = inputs["exit_cutoff_kept"], inputs["finest"]
     return View(
         state=_state(state) if state is not None else None,
         portfolio=Portfolio.from_fields(portfolio) if portfolio is not None else None,
@@ -59,6 +60,7 @@ def _view_of(inputs: dict[str, Any]) -> View:
         reserved=tuple(Reserved(_reservation(values), done_ms) for values, done_ms in inputs["reserved"]),
         seq=inputs["seq"],
         exit_cutoff_kept=math.inf if kept is None else kept,
+        finest=Decimal(finest) if finest is not None else None,
         book=Book(
             {symbol: Decimal(usd) for symbol, usd in inputs["notional"].items()},
             {frozenset((one, other)): Decimal(value) for one, other, value in inputs["correlation"]},

@@ -1,8 +1,9 @@
 """How much of an entry fits: every limit on the portfolio as room in USDT, and the part of the plan that fits into it.
 
 A limit that leaves room for a tradable size makes the permit smaller instead of refusing it; only a limit on counts, or
-one that leaves less than the smallest entry, refuses. Nothing is rounded up: the part is cut to the plan's own last
-digit, which is a multiple of the exchange's step.
+one that leaves less than the smallest entry, refuses. Nothing is rounded up: the part is cut to the finest digit that a
+quantity of the symbol was seen with. The bridge cuts every quantity to the exchange's step, a power of ten, so that
+digit is a multiple of it.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from services.governor.reservations import Taken, taken
 from services.governor.view import Limits, View
 
 CENT = Decimal("0.01")
+UNBOUNDED = Decimal(10) ** 15  # more USDT than there are: an entry that risks nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,12 @@ def fitted(plan: Plan, view: View, limits: Limits) -> Fit:
         _heat(portfolio, held, share, limits),
         _correlated(plan, view, held, worth, limits),
     )
-    fits = min(worth, *(room.left for room in rooms))
-    qty = plan.qty if fits >= worth else floor_to_step(max(fits, ZERO) / price, last_digit(plan.qty))
-    smallest = min(worth, limits.entry_usdt_min)
-    if qty * price < smallest:
+    tightest = min(rooms, key=lambda room: room.left)
+    qty = _cut(plan, view, tightest.left, worth, price)
+    if qty * price < min(worth, limits.entry_usdt_min):
         qty = ZERO
     opens = (view.snapshot is None or view.snapshot.position_amt == 0) and not held.opening
-    checks = (_positions(portfolio, held, opens, limits), *(_sized(room, smallest) for room in rooms))
+    checks = (_positions(portfolio, held, opens, limits), *(_sized(room, qty, worth, tightest) for room in rooms))
     return Fit(checks, qty, qty * price, qty * price * share, opens)
 
 
@@ -98,8 +99,18 @@ def exposures(view: View, held: Taken) -> tuple[Exposure, ...]:
     return tuple(Exposure(symbol, usd) for symbol, usd in (*view.book.notional.items(), *held.by_symbol) if usd)
 
 
-def _sized(room: Room, smallest: Decimal) -> Check:
-    return Check(room.gate, room.left >= smallest, room.value, room.limit)
+def _cut(plan: Plan, view: View, left: Decimal, worth: Decimal, price: Decimal) -> Decimal:
+    """Given what the tightest limit leaves in USDT, return the quantity that fits into it."""
+    if left >= worth:
+        return plan.qty
+    known = (plan.qty, *(one.position_amt for one in (view.snapshot, view.ledger) if one is not None))
+    finest = min(last_digit(qty) for qty in known if qty != 0)
+    return floor_to_step(max(left, ZERO) / price, finest if view.finest is None else min(finest, view.finest))
+
+
+def _sized(room: Room, qty: Decimal, worth: Decimal, tightest: Room) -> Check:
+    """A limit refuses where it holds less than the whole plan, and nothing of it is left that could be traded."""
+    return Check(room.gate, qty > 0 or room.left >= worth or room.left > tightest.left, room.value, room.limit)
 
 
 def _positions(portfolio: Portfolio, held: Taken, opens: bool, limits: Limits) -> Check:  # noqa: FBT001
@@ -130,7 +141,8 @@ def _heat(portfolio: Portfolio, held: Taken, share: Decimal, limits: Limits) -> 
     equity = portfolio.equity_usd
     risk = portfolio.portfolio_heat * equity + held.risk_usd
     left = limits.heat_max * equity - risk
-    notional = left if share <= 0 else left / share
+    for_nothing = UNBOUNDED if left > 0 else ZERO
+    notional = left / share if share > 0 else for_nothing
     heat = (risk / equity).quantize(Decimal("0.000001")) if equity > 0 else ZERO
     return Room(Gate.HEAT_LIMIT, _cents(notional), (heat, " of the equity"), limits.heat_max)
 

@@ -7,6 +7,7 @@ are in a lane of their own and wait for nobody. Should a second governor reserve
 import math
 from collections import deque
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from quantum_common.clock import Clock
 from quantum_common.log import Log
@@ -15,11 +16,12 @@ from quantum_common.money import ZERO
 from quantum_common.reasons import Gate
 from quantum_common.state import GovernorState, TradingState
 from quantum_common.stream import Message
+from quantum_common.verdicts import UNKNOWN
 from services.governor.cutoffs import Reading
 from services.governor.decide import Decided, decided
 from services.governor.ports import Issued, StatePort
 from services.governor.returns import Returns
-from services.governor.rooms import price_of
+from services.governor.rooms import last_digit, price_of
 from services.governor.view import Book, Limits, View
 
 BY = "governor"
@@ -48,7 +50,8 @@ def event_of(state: GovernorState, now_ms: int, details: str = "", kind: str = "
 class Governor:
     """Decides plans. `first_state` is the trading state of a Redis that has none yet; `met` says whether this life of
     the service has met a trading state. The rest is what it has seen so far: the book and the returns (by the watch),
-    entries over the burst limit, the last exit cutoff that could be read, and the cutoffs that cannot be read now."""
+    entries over the burst limit, the finest digit of each symbol's quantities, the last exit cutoff that could be read,
+    and the cutoffs that cannot be read now."""
 
     state: StatePort
     clock: Clock
@@ -59,6 +62,7 @@ class Governor:
     book: Book = field(default_factory=Book)
     returns: Returns = field(default_factory=Returns)
     bursts: deque[int] = field(default_factory=lambda: deque(maxlen=BURSTS_KEPT))
+    finest: dict[str, Decimal] = field(default_factory=dict)
     exit_cutoff_kept: float = math.inf
     undefined: set[EvalType] = field(default_factory=set)
 
@@ -96,7 +100,7 @@ class Governor:
             made = decided(plan, view, self.limits, self.clock.now_ms())
             issued = await self.state.issue(made, view.seq, self.limits.yardstick.alpha, message)
         if issued is Issued.WRITTEN:
-            await self._remember(plan, made)
+            await self._remember(plan, made, view)
 
     def _with_book(self, plan: Plan, view: View) -> View:
         """Return the view with what the watch has seen of the other symbols; an exit is not held against them. How
@@ -108,10 +112,12 @@ class Governor:
         under_way = sum((one.reservation.notional_usd for one in view.reserved), ZERO)
         if standing + under_way + plan.qty * price_of(plan, view) <= self.limits.correlated_exposure_usdt_max:
             return replace(view, book=Book(self.book.notional, {}))
+        digit = last_digit(plan.qty)
+        finest = self.finest[plan.symbol] = min(digit, self.finest.get(plan.symbol, digit))
         beside = {*self.book.notional, plan.symbol, *(one.reservation.symbol for one in view.reserved)}
-        return replace(view, book=Book(self.book.notional, self.returns.correlations(beside)))
+        return replace(view, book=Book(self.book.notional, self.returns.correlations(beside)), finest=finest)
 
-    async def _remember(self, plan: Plan, made: Decided) -> None:
+    async def _remember(self, plan: Plan, made: Decided, view: View) -> None:
         permit, cutoff = made.permit, made.found.cutoff
         self.log.debug(
             "permit", plan_id=plan.plan_id, symbol=plan.symbol, allow=permit.allow, reason=permit.reason or ""
@@ -120,9 +126,10 @@ class Governor:
             self.bursts.append(permit.ts_ms)
         if plan.eval_type is EvalType.EXIT and cutoff.value is not None:
             self.exit_cutoff_kept = cutoff.value
-        await self._alarm(plan.eval_type, cutoff, permit.ts_ms)
+        state = view.state.trading_state if view.state is not None else UNKNOWN
+        await self._alarm(plan.eval_type, cutoff, state, permit.ts_ms)
 
-    async def _alarm(self, eval_type: EvalType, cutoff: Reading, now_ms: int) -> None:
+    async def _alarm(self, eval_type: EvalType, cutoff: Reading, trading_state: str, now_ms: int) -> None:
         """Say once that a cutoff cannot be read, and once that it can be again."""
         if bool(cutoff.fault) == (eval_type in self.undefined):
             return
@@ -134,8 +141,8 @@ class Governor:
         self.log.error("the cutoff is undefined on live values", eval_type=eval_type, fault=cutoff.fault)
         await self.state.report(
             GovernorEvent(
-                kind=Gate.CUTOFF_UNDEFINED, trading_state="", reason=f"{eval_type} cutoff: {cutoff.fault}", by=BY,
-                details="", timestamp=now_ms // 1000, ts_ms=now_ms,
+                kind=Gate.CUTOFF_UNDEFINED, trading_state=trading_state,
+                reason=f"{eval_type} cutoff: {cutoff.fault}", by=BY, details="", timestamp=now_ms // 1000, ts_ms=now_ms,
             )
         )  # fmt: skip
 

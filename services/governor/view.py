@@ -65,7 +65,8 @@ class Book:
 @dataclass(frozen=True, slots=True)
 class View:
     """What was read, all at one instant; None where it is absent. `seq` counts the reservations that were made before
-    it, `exit_cutoff_kept` is the last exit cutoff that could be read, `book` is a little older than the rest."""
+    it, `exit_cutoff_kept` is the last exit cutoff that could be read, `book` is a little older than the rest,
+    `finest` the finest digit that a quantity of the symbol was seen with before."""
 
     state: GovernorState | None
     portfolio: Portfolio | None
@@ -78,3 +79,4 @@ class View:
     seq: int = 0
     exit_cutoff_kept: float = math.inf
     book: Book = field(default_factory=Book)
+    finest: Decimal | None = None

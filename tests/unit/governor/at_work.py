@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from quantum_common.clock import ManualClock
 from quantum_common.keys import GROUP_GOVERNOR, Keys
-from quantum_common.messages import Permit, Plan, Record, Result
+from quantum_common.messages import EvalType, Permit, Plan, Record, Result
 from quantum_common.state import TradingState
 from quantum_common.stream import Message
 from services.governor.service import Governor
@@ -53,6 +53,16 @@ async def permits(redis: Redis) -> list[Permit]:
 
 async def pending(redis: Redis) -> int:
     return sum([int((await redis.xpending(one, GROUP_GOVERNOR))["pending"]) for one in (KEYS.plans, KEYS.results)])
+
+
+async def reserved(redis: Redis) -> dict[str, str]:
+    found: Any = await redis.hgetall(KEYS.governor_reserved)
+    return dict(found)
+
+
+async def statistics(redis: Redis, symbol: str = "BTCUSDT", eval_type: EvalType = EvalType.ENTRY) -> dict[str, str]:
+    found: Any = await redis.hgetall(KEYS.governor_stats(symbol, eval_type))
+    return dict(found)
 
 
 async def budgets(redis: Redis, symbol: str = "BTCUSDT") -> tuple[list[str], list[str], dict[str, str]]:
