@@ -68,10 +68,11 @@ class Episode:
 
 # The daemons that move money are struck more often than those that only wish or judge.
 PROCESSES = (*DAEMONS, *PEERS, "intent-executor", "intent-executor", "position-state-brain", REDIS)
-ORDER_FAULTS = (
-    "drop_before", "drop_after", "unknown_503_before", "unknown_503_after", "service_unavailable",
-    "timeout_1007_before", "timeout_1007_after", "bus_1006_before", "bus_1006_after", "throttled_1008", "internal_1001",
+IN_DOUBT = (
+    "drop_before", "drop_after", "drop_after", "unknown_503_before", "unknown_503_after", "timeout_1007_before",
+    "timeout_1007_after", "bus_1006_before", "bus_1006_after",
 )  # fmt: skip
+NOT_SENT = ("service_unavailable", "throttled_1008", "internal_1001")
 EVENT_FAULTS = ("duplicate_event", "reorder_events", "drop_event", "delay_event")
 
 Drawn = tuple[Strike, str, float, Mapping[str, str | int]]
@@ -98,7 +99,7 @@ def schedule(seed: int, lasts_s: float, fence_ms: int, *, flush: bool = False) -
 
 def _draw(rng: random.Random, fence_ms: int) -> Drawn:
     strikes: Sequence[tuple[int, Callable[[random.Random, int], Drawn]]] = (
-        (8, _kill), (3, _freeze), (5, _link), (5, _menu), (1, _skew), (1, _memory), (1, _foreign), (1, _rival),
+        (8, _kill), (3, _freeze), (5, _link), (6, _menu), (1, _skew), (1, _memory), (1, _foreign), (1, _rival),
     )  # fmt: skip
     weights = [weight for weight, _ in strikes]
     [(_, draw)] = rng.choices(strikes, weights)
@@ -151,9 +152,11 @@ def _menu(rng: random.Random, _: int) -> Drawn:
     orders: dict[str, str | int] = {"method": "POST", "path": "/order", "probability": "0.6"}
     events: dict[str, str | int] = {"event": "ORDER_TRADE_UPDATE", "probability": "0.6"}
     choices: Sequence[dict[str, str | int]] = (
-        {"kind": rng.choice(ORDER_FAULTS), **orders, **timed},
-        {"kind": rng.choice(ORDER_FAULTS), **orders, **timed},
-        {"kind": rng.choice(ORDER_FAULTS), "probability": "0.3", **timed},
+        {"kind": rng.choice(IN_DOUBT), **orders, **timed},
+        {"kind": rng.choice(IN_DOUBT), **orders, **timed},
+        {"kind": rng.choice(IN_DOUBT), **orders, **timed},
+        {"kind": rng.choice(NOT_SENT), **orders, **timed},
+        {"kind": rng.choice((*IN_DOUBT, *NOT_SENT)), "probability": "0.3", **timed},
         {"kind": rng.choice(("too_many_requests", "banned")), "retry_after_s": 1, "count": 2, **timed},
         {"kind": "late_reads", "delay_ms": rng.randint(200, READ_LAG_MS), **timed},
         {"kind": "delay", "delay_ms": rng.randint(50, GATEWAY_MS), **orders, **timed},
