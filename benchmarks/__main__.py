@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from benchmarks import chain, neighbours, snapshot_cycle, sustained
+from benchmarks import chain, governor_week, neighbours, snapshot_cycle, sustained
 from benchmarks.children import BenchmarkFailed
 from services.cli.embedded_redis import EmbeddedRedisError, Fsync
 
@@ -52,11 +53,17 @@ def run_neighbours(options: argparse.Namespace) -> None:
         _print(neighbours.compare(chain.measure(fsync, seconds, options.rate or chain.RATE), seconds))
 
 
+def run_governor(options: argparse.Namespace) -> None:
+    """Print the governor's verdicts over a replayed week of real bars."""
+    _print(governor_week.run(options.klines))
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "all": run_all,
     "chain": run_chain,
     "sustained": run_sustained,
     "snapshot": run_snapshot,
+    "governor": run_governor,
     "neighbours": run_neighbours,
 }
 
@@ -83,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=0, help="wishes a second (default: 20, sustained: 300)")
     add("--symbols", type=int, default=0, help="how many symbols (sustained: 240, snapshot: 12 and 500)")
     add("--fsync", action="append", choices=FSYNCS, help="when Redis syncs (default: both, sustained: everysec)")
+    add("--klines", type=Path, default=governor_week.KLINES, help="folder of <SYMBOL>-1m.csv.gz (governor)")
     return parser
 
 

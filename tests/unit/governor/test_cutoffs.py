@@ -57,7 +57,7 @@ def test_the_reference_is_what_was_published_to_the_digit(heat: float, drawdown:
 )
 def test_the_shipped_cutoff_is_what_its_derivation_says(where: dict[str, float], cutoff: float) -> None:
     assert formula(ENTRY_SHIPPED).value(where) == pytest.approx(cutoff)
-    assert ENTRY_SHIPPED.split() == cutoffs.__doc__.split("can be:")[1].split("With nothing")[0].split()  # type: ignore[union-attr]
+    assert ENTRY_SHIPPED.split() == cutoffs.__doc__.split("can be:")[1].split("With nothing")[0].split()
 
 
 UNIT = st.floats(0, 2)
