@@ -57,6 +57,14 @@ simulate: $(DEV_STAMP) ## Run SEEDS schedules of the services' own code under fa
 chaos: $(DEV_STAMP) ## Kill real processes for MINUTES, seeded by SEED, then check the books from outside
 	@$(PYTHON) -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
+.PHONY: chaos-aof
+chaos-aof: $(DEV_STAMP) ## Tear every script at every byte of the append-only file, and recover
+	@$(PYTHON) -m tests.chaos.aof
+
+.PHONY: docs
+docs: $(DEV_STAMP) ## Write docs/settings.md anew from the settings models
+	@$(PYTHON) -m services.cli.reference docs/settings.md
+
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in
 	@$(PYTHON) -m pip install --quiet uv
