@@ -67,6 +67,11 @@ def wide(symbols: Sequence[str]) -> dict[str, dict[str, str]]:
             "GOV_HEAT_MAX": "1",
             "GOV_REQUIRE_KILL_INPUTS": "false",
             "GOV_DRAWDOWN_MAX": "1",
+            "GOV_DISARM_DRAWDOWN": "1",
+            "GOV_DISARM_ERRORS": "0",
+            "GOV_DISARM_HOLD_MS": "0",
+            "GOV_DISARM_PORTFOLIO_MS": "0",
+            "GOV_DISARM_BURSTS": "0",
             "GOV_Z_CUTOFF_ENTRY": "1000",
             "GOV_KILL_CRITICAL": "1",
             # What is done to a run is reason enough to disarm, and then no entry would show whether it goes on.
