@@ -108,14 +108,15 @@ class Governor:
         view = replace(view, exit_cutoff_kept=self.exit_cutoff_kept)
         if plan.eval_type is EvalType.EXIT:
             return replace(view, reserved=())
+        digit = last_digit(plan.qty)
+        finest = self.finest[plan.symbol] = min(digit, self.finest.get(plan.symbol, digit))
+        view = replace(view, finest=finest)
         standing = sum((abs(usd) for usd in self.book.notional.values()), ZERO)
         under_way = sum((one.reservation.notional_usd for one in view.reserved), ZERO)
         if standing + under_way + plan.qty * price_of(plan, view) <= self.limits.correlated_exposure_usdt_max:
             return replace(view, book=Book(self.book.notional, {}))
-        digit = last_digit(plan.qty)
-        finest = self.finest[plan.symbol] = min(digit, self.finest.get(plan.symbol, digit))
         beside = {*self.book.notional, plan.symbol, *(one.reservation.symbol for one in view.reserved)}
-        return replace(view, book=Book(self.book.notional, self.returns.correlations(beside)), finest=finest)
+        return replace(view, book=Book(self.book.notional, self.returns.correlations(beside)))
 
     async def _remember(self, plan: Plan, made: Decided, view: View) -> None:
         permit, cutoff = made.permit, made.found.cutoff

@@ -1,7 +1,7 @@
 """The governor's verbs on a real Redis: the trading state, flatten, explain, what-if, recordings."""
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +10,19 @@ from typing import Any
 import orjson
 import pytest
 import redis as blocking
+from typer.testing import CliRunner
 
 from quantum_common.keys import Keys
 from quantum_common.messages import Action, GovernorEvent, Intent, JournalEntry, Permit, Plan, Record, Side
 from quantum_common.reasons import Gate
 from quantum_common.state import GovernorState, TradingState
 from services.cli import formula_check, trading_state, whatif
+from services.cli.__main__ import app
 from services.cli.complaint import Complaint
 from services.cli.decision_log import Outcome, Recorded, decisions, from_recording, from_redis, outcomes, round_trips
 from services.cli.embedded_redis import EmbeddedRedis
 from services.cli.explain import explained, run_explain
+from services.cli.record_command import run_record
 from services.cli.recording import CURSORS, Recorder, recorded
 from services.cli.redis_link import RedisAddress, connect
 from services.governor.decide import decide, decided
@@ -314,3 +317,49 @@ def test_a_folder_that_is_no_recording_is_said(tmp_path: Path) -> None:
 def test_an_unknown_view_is_not_decided() -> None:
     each = Recorded(plan(), judged(plan()), None)
     assert whatif.decide_again([each, replace(each, view=view())], limits(), {}).undecidable == 1
+
+
+def test_every_verb_is_there_and_does_what_it_says(
+    link: blocking.Redis, etc: Path, tmp_path: Path, history: Sequence[Plan]
+) -> None:
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, list(words))
+        return done.exit_code, done.output
+
+    for verb, wanted in (("halt", "HALTED"), ("reduce", "REDUCING"), ("resume", "ACTIVE")):
+        status, said = run(verb, "--reason", "a look")
+        assert (status, wanted in said) == (0, True)
+    assert run("flatten", "--reason", "the end", "--wait", "1s") == (0, "ACTIVE -> REDUCING: only exits pass\nflat\n")
+    assert run("governor", "check")[0] == 0
+    assert run("governor", "explain", "calm")[0] == 0
+    assert "decisions in" in run("governor", "whatif", "--since", "9999999h", "--set", "GOV_HEAT_MAX=0.01")[1]
+    assert [event.trading_state for event in governed(link)[1]] == ["HALTED", "REDUCING", "ACTIVE", "REDUCING"]
+
+
+def test_a_recording_by_command_can_be_asked_what_if(
+    link: blocking.Redis, etc: Path, tmp_path: Path, history: Sequence[Plan], capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "kept"
+    assert run_record(into, 0.05, None) == 0
+    assert f"entries recorded in {into}" in capsys.readouterr().out
+    link.flushall()
+    assert whatif.run_whatif(10**9, [], into, None) == 0
+    assert "3 decisions" in capsys.readouterr().out
+    assert run_explain("calm", into, None) == 0
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Complaint, match="cannot be written"):
+        run_record(tmp_path / "file", 0.05, None)
+
+
+def test_a_redis_that_is_away_is_one_line(etc: Path, tmp_path: Path) -> None:
+    (etc / "common.env").write_text(f"QUANTUM_REDIS_URL=unix://{tmp_path}/absent.sock\n")
+    asked: list[Callable[[], int]] = [
+        lambda: trading_state.run_state("halt", TradingState.HALTED, "why", None),
+        lambda: trading_state.run_flatten("why", 0.0, None),
+        lambda: whatif.run_whatif(60, [], None, None),
+        lambda: run_explain("calm", None, None),
+        lambda: run_record(tmp_path / "kept", 0.05, None),
+    ]
+    for ask in asked:
+        with pytest.raises(Complaint, match=r"redis|does not answer"):
+            ask()

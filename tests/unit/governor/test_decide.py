@@ -150,6 +150,19 @@ def test_an_exit_passes_on_any_score_and_any_budget(seen: View, action: str) -> 
     assert permit.safe_qty == Decimal("0.01")
 
 
+FORMULAS = st.sampled_from(["-99", "-9 / portfolio_heat", "log(drawdown_pct)", "volatility_regime - 5", "open"])
+
+
+@given(seen=VIEWS, action=st.sampled_from(["CLOSE_FULL", "UPDATE_SL"]), text=FORMULAS)
+def test_what_closes_or_guards_a_position_passes_under_any_exit_cutoff(seen: View, action: str, text: str) -> None:
+    assert decide(plan(action), seen, limits(z_cutoff_exit=text), NOW_MS).allow
+
+
+@given(seen=VIEWS, action=st.sampled_from(["CLOSE_25", "CLOSE_50", "CLOSE_75"]), text=FORMULAS)
+def test_what_a_person_asks_for_is_never_held_against_a_score(seen: View, action: str, text: str) -> None:
+    assert decide(plan(action, source="operator"), seen, limits(z_cutoff_exit=text), NOW_MS).allow
+
+
 @given(seen=VIEWS, qty=st.integers(1, 10_000_000))
 def test_an_entry_never_passes_beyond_a_limit(seen: View, qty: int) -> None:
     bounds = limits()

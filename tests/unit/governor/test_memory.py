@@ -181,6 +181,15 @@ async def test_exits_keep_the_last_cutoff_that_could_be_read(redis: Redis) -> No
     assert governor.exit_cutoff_kept == -9.0
 
 
+async def test_a_permit_is_cut_to_the_finest_digit_that_was_seen(redis: Redis) -> None:
+    governor = await make_governor(redis, correlated_exposure_usdt_max=3_000, symbol_exposure_usdt_max=10_000)
+    await governor.recover()
+    governor.book = Book({"ETHUSDT": Decimal(1_000)})
+    await governor.handle_plan(await deliver(redis, plan(plan_id="p0", qty=Decimal("0.011"))))
+    await governor.handle_plan(await deliver(redis, plan(plan_id="p1", qty=Decimal("0.1"))))
+    assert [one.safe_qty for one in await permits(redis)] == [Decimal("0.011"), Decimal("0.029")]
+
+
 async def test_a_burst_is_remembered_for_the_watch(redis: Redis) -> None:
     governor = await make_governor(redis, entries_per_5min_max=0)
     await governor.recover()

@@ -1,5 +1,6 @@
 """The governor's settings: what is refused, and that the shipped file says what the code does."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,9 @@ def test_the_shipped_file_names_every_key_with_its_default() -> None:
         name: str(value).lower() if isinstance(value, bool) else str("" if value is None else value)
         for name, value in defaults.items()
     }
+
+
+def test_the_causes_of_a_disarm_are_settings() -> None:
+    given = {"QUANTUM_CONFIG_DIR": "absent", "GOV_DISARM_ERRORS": "0", "GOV_DISARM_DRAWDOWN": "0.1"}
+    found = load(GovernorSettings, "governor", given).disarm
+    assert (found.errors, found.drawdown, found.bursts) == (0, Decimal("0.1"), 100)

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from quantum_common.clock import ManualClock
 from quantum_common.messages import GovernorEvent, Record, Result
 from quantum_common.reasons import Gate
-from quantum_common.state import GovernorState, Hold, TradingState
+from quantum_common.state import GovernorState, Hold, Portfolio, TradingState
 from services.governor.disarm import DisarmLimits, Health, cause
 from services.governor.service import Governor
 from services.governor.watch import SYMBOLS_EVERY, Watch
@@ -126,6 +126,20 @@ async def test_a_halt_that_came_first_is_not_softened(redis: Redis) -> None:
     assert not await watch.state.disarm(reducing, GovernorEvent.from_fields(events[0][1]))
     assert await redis.hget(KEYS.governor_state, "trading_state") == "HALTED"
     assert governor.book.notional == {}
+
+
+async def test_a_person_who_halts_at_the_same_moment_wins(redis: Redis) -> None:
+    _, watch = await watching(redis)
+    state, drawn_down = (await watch.state.account())[0], portfolio(drawdown_pct=D("0.2"))
+    await redis.hset(KEYS.governor_state, "trading_state", "HALTED")
+
+    async def as_it_was() -> tuple[GovernorState | None, Portfolio | None]:
+        return state, drawn_down
+
+    watch.state.account = as_it_was  # type: ignore[method-assign]
+    await watch.step()
+    assert await redis.hget(KEYS.governor_state, "trading_state") == "HALTED"
+    assert await redis.xlen(KEYS.governor_events) == 1
 
 
 async def test_the_watch_sees_positions_bars_and_holds(redis: Redis) -> None:
