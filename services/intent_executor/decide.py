@@ -1,7 +1,7 @@
 """The executor's decisions: may this plan be sent now, as what, and what is its result."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import orjson
@@ -9,7 +9,7 @@ import orjson
 from quantum_common.exchange.outcome import OrderView
 from quantum_common.exchange.port import OrderRequest, StopRequest
 from quantum_common.ids import client_order_id, client_stop_id
-from quantum_common.messages import Action, Decision, EvalType, Permit, Plan, Result
+from quantum_common.messages import Action, Decision, EvalType, Issuer, Permit, Plan, Result
 from quantum_common.money import plain
 from quantum_common.reasons import Gate
 from quantum_common.state import OrderRecord, OrderState, TradingState
@@ -27,6 +27,12 @@ class Seen:
     trading_state: TradingState | None
     leverage: int | None
     leverage_ms: int = 0  # when the snapshot was written that shows this leverage
+
+    def with_permit(self, permit: Permit) -> "Seen":
+        """Return what was seen with one permit more, as its entry brought it: the same text stands at its key."""
+        if permit.issuer is Issuer.GOVERNOR:
+            return replace(self, governor=permit, governor_text=permit.to_json())
+        return replace(self, p33=permit, p33_text=permit.to_json())
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Waiting:
 
     plan: Plan
     message: Message
+    seen: Seen
     missing: str
     until_ms: int
 
@@ -69,11 +70,12 @@ class Executor:
             await self._end(plan, message, plan.gate or Gate.MALFORMED_INTENT, "blocked by the intent-bridge")
 
     async def handle_permit(self, message: Message) -> None:
-        """A permit wakes its plan; the permit itself is read at its key."""
+        """A permit wakes its plan. What was read when the plan came is good enough to decide on: the claim compares
+        it, permits and trading state, with what stands in Redis then."""
         permit = Permit.from_fields(message.fields)
         waiting = self.waiting.get(permit.plan_id)
         if waiting is not None:
-            await self._advance(waiting.plan, waiting.message)
+            await self._advance(waiting.plan, waiting.message, waiting.seen.with_permit(permit))
         await self.store.acknowledge(message)
 
     async def sweep(self) -> None:
@@ -83,10 +85,10 @@ class Executor:
             gate = Gate.PLAN_EXPIRED if now_ms >= waiting.plan.expires_ms else Gate.PERMIT_TIMEOUT
             await self._end(waiting.plan, waiting.message, gate, f"no permit from {waiting.missing}")
 
-    async def _advance(self, plan: Plan, message: Message) -> None:
-        """Move a plan as far as its permits and its journal allow."""
+    async def _advance(self, plan: Plan, message: Message, known: Seen | None = None) -> None:
+        """Move a plan as far as its permits and its journal allow, on what is known or else read."""
         while True:
-            seen = await self.store.gather(plan)
+            seen, known = known or await self.store.gather(plan), None
             if seen.record is not None:
                 await self._fate.settle(plan, seen, message)
                 self.waiting.pop(plan.plan_id, None)  # last: a settling that Redis interrupts is taken up again
@@ -98,7 +100,7 @@ class Executor:
             verdict = decide(plan, seen, self.allowlist, self.clock.now_ms())
             match verdict:
                 case Wait(missing):
-                    self._wait(plan, message, missing)
+                    self._wait(plan, message, seen, missing)
                     return
                 case Refuse(gate, details):
                     await self._end(plan, message, gate, details)
@@ -108,10 +110,10 @@ class Executor:
                         self.waiting.pop(plan.plan_id, None)
                         return
 
-    def _wait(self, plan: Plan, message: Message, missing: str) -> None:
+    def _wait(self, plan: Plan, message: Message, seen: Seen, missing: str) -> None:
         known = self.waiting.get(plan.plan_id)
         until_ms = known.until_ms if known else self.clock.now_ms() + self.settings.intent_executor_permit_wait_ms
-        self.waiting[plan.plan_id] = Waiting(plan, message, missing, min(until_ms, plan.expires_ms))
+        self.waiting[plan.plan_id] = Waiting(plan, message, seen, missing, min(until_ms, plan.expires_ms))
 
     async def _send(self, permitted: PermittedPlan, seen: Seen, message: Message) -> bool:
         """Claim the plan and send it. Return False where the claim found something changed: read and decide again."""
