@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from quantum_common.messages import Result
+from quantum_common.messages import EvalType, Result
 from quantum_common.money import plain
 from quantum_common.reasons import Gate
 from quantum_common.state import GovernorState, Portfolio, TradingState
 
+REDUCE_ONLY_REJECTED = -2022
 ERRORS = frozenset({Gate.EXCHANGE_REJECTED, Gate.EXCHANGE_UNAVAILABLE})
 BURST_MS = 300_000
 
@@ -67,10 +68,15 @@ def _errors(results: Sequence[Result], since_ms: int, limits: DisarmLimits) -> s
     for result in results:
         if result.ts_ms <= since_ms or result.executed:
             break
-        streak += result.gate in ERRORS
+        streak += result.gate in ERRORS and not _nothing_left(result)
     if not limits.errors or streak < limits.errors:
         return ""
     return f"{streak} orders in a row without success at the exchange, {limits.errors} allowed"
+
+
+def _nothing_left(result: Result) -> bool:
+    """Return whether an exit was refused because the one before it had closed everything: that is no error."""
+    return result.eval_type is EvalType.EXIT and result.error.startswith(f"{REDUCE_ONLY_REJECTED} ")
 
 
 def _drift(held: Sequence[tuple[str, int]], since_ms: int, limits: DisarmLimits, now_ms: int) -> str:

@@ -31,6 +31,13 @@ def refused(ts_ms: int = NOW_MS, gate: Gate = Gate.EXCHANGE_REJECTED) -> Result:
     return result(plan(), executed=False, gate=gate, ts_ms=ts_ms)
 
 
+def nothing_left() -> Result:
+    """What the second of two queued exits of one position is told."""
+    return result(
+        plan("CLOSE_FULL"), executed=False, gate=Gate.EXCHANGE_REJECTED, error="-2022 ReduceOnly Order is rejected."
+    )
+
+
 def seen(**changes: Any) -> Health:
     values: dict[str, Any] = {
         "state": ACTIVE, "portfolio": portfolio(), "results": (), "held": (), "bursts": (),
@@ -49,6 +56,7 @@ CAUSES: list[tuple[str, Health, str]] = [
     ("errors among blocked plans", seen(results=[refused(), refused(gate=Gate.PLAN_EXPIRED), refused(), refused()]),
      "3 orders in a row"),
     ("errors from before a person resumed", seen(results=[refused(), refused(), refused(ACTIVE.since_ms)]), ""),
+    ("exits that found nothing left to close", seen(results=[nothing_left()] * 9), ""),
     ("a drift", seen(held=[("BTCUSDT", NOW_MS - 60_000)]), "the ledger of BTCUSDT has differed"),
     ("a young drift", seen(held=[("BTCUSDT", NOW_MS - 59_999)]), ""),
     ("a portfolio that stands still", seen(portfolio=STALE), "the portfolio has stood still for 60000 ms"),
