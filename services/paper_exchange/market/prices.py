@@ -28,7 +28,7 @@ def path_price(prices: tuple[int, int, int, int], point: int, points: int) -> in
     o, h, low, c = prices
     corners = (o, low, h, c) if c >= o else (o, h, low, c)
     last = points - 1
-    marks = (0, (last + 2) // 3, last - (last + 2) // 3, last)
+    marks = (0, last // 3, last - last // 3, last)  # four different moments, from four points on
     leg = 0 if point < marks[1] else 1 if point < marks[2] else 2
     start, end = marks[leg], marks[leg + 1]
     if end == start:
