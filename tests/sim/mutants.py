@@ -195,6 +195,11 @@ class Mutant:
     play: Callable[[int, Build], Outcome] | None = None  # in place of a schedule by chance
     first: int = 0
 
+    @property
+    def last(self) -> int:
+        """Return the last schedule that it may take."""
+        return self.first + self.seeds - 1
+
     def run(self, seed: int, build: Build) -> Outcome:
         """Run one of this mutant's schedules, with it or with something else in its place."""
         if self.play is not None:
