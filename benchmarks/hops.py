@@ -45,6 +45,7 @@ HOPS = (
     Hop("both permits -> order on the exchange", Moment.PERMITS, Moment.ORDER),
     Hop("order on the exchange -> result", Moment.ORDER, Moment.RESULT),
     Hop("intent -> order on the exchange", Moment.INTENT, Moment.ORDER, (8, 40)),
+    Hop("intent -> the exchange's own time of it", Moment.INTENT, Moment.TRADED),
     Hop("fill on the exchange -> ledger", Moment.TRADED, Moment.LEDGER, (5, 30)),
     Hop("fill's event at a client -> ledger", Moment.ORDER, Moment.LEDGER),
     Hop("intent -> result", Moment.INTENT, Moment.RESULT),
