@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from quantum_common.keys import GROUP_GOVERNOR, PERMIT_TTL_MS, Keys
 from quantum_common.log import Log
-from quantum_common.messages import EvalType, GovernorEvent, Issuer, Malformed, Plan, Record, Result
+from quantum_common.messages import EvalType, GovernorEvent, Issuer, Plan, Result
+from quantum_common.readable import readable
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
 from quantum_common.state import GovernorState, Ledger, MarketState, Portfolio, Snapshot
@@ -21,8 +22,6 @@ from services.governor.view import BURST_WINDOW_MS, HOUR_WINDOW_MS, Spent, View
 
 ALL = "all"  # the window and the statistics of all symbols; no symbol is written in lower case
 SEQ, DONE = "seq", "done:"  # fields of the reserved hash that are no plan's
-
-R = TypeVar("R", bound=Record)
 
 _Flat = list[str]
 _Moments = tuple[str | None, str | None, str | None]
@@ -73,11 +72,11 @@ class RedisState:
         state, portfolio, market, ledger, snapshot, spent, own, everything, reserved = cast("_Answer", answer)
         taken = _pairs(reserved)
         return View(
-            state=self._parse(GovernorState, state, names["state"]),
-            portfolio=self._parse(Portfolio, portfolio, names["portfolio"]),
-            market=self._parse(MarketState, market, names["market"]),
-            ledger=self._parse(Ledger, ledger, names["ledger"]),
-            snapshot=self._parse(Snapshot, snapshot, names["snapshot"]),
+            state=readable(GovernorState, state, names["state"], self.log),
+            portfolio=readable(Portfolio, portfolio, names["portfolio"], self.log),
+            market=readable(MarketState, market, names["market"], self.log),
+            ledger=readable(Ledger, ledger, names["ledger"], self.log),
+            snapshot=readable(Snapshot, snapshot, names["snapshot"], self.log),
             spent=Spent(*spent[:4], in_usdt(spent[4])),
             statistics=Statistics(_moments(own), _moments(everything)),
             reserved=_reserved(taken, plan.plan_id),
@@ -174,17 +173,6 @@ class RedisState:
             "day": self.keys.governor_day(day_of(now_ms)),
             "day_before": self.keys.governor_day(day_of(now_ms - DAY_MS)),
         }
-
-    def _parse(self, record: type[R], flat: _Flat, key: str) -> R | None:
-        if not flat:
-            return None
-        try:
-            return record.from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
-        except Malformed as fault:
-            self.log.error(
-                "a record breaks its contract; it counts as absent", key=key, field=fault.field, reason=fault.reason
-            )
-            return None
 
 
 def _pairs(flat: _Flat) -> dict[str, str]:

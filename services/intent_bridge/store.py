@@ -4,20 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import cast
 
 from quantum_common.exchange.port import SymbolRules
 from quantum_common.keys import BRIDGE_SEEN_TTL_MS, GROUP_BRIDGE, Keys
 from quantum_common.log import Log
-from quantum_common.messages import EvalType, Intent, Malformed, Record
+from quantum_common.messages import EvalType, Intent
+from quantum_common.readable import readable
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
 from quantum_common.state import Ledger, OrderState, Portfolio, Snapshot
 from quantum_common.stream import Message
 from services.intent_bridge.reservations import Observed, Reservation
 from services.intent_bridge.view import Decided, View
-
-R = TypeVar("R", bound=Record)
 
 _Answer = tuple[str, list[str], list[str], list[str], list[tuple[str, str, str, str, str]]]
 
@@ -51,9 +50,9 @@ class RedisState:
         first, snapshot, ledger, portfolio, rows = cast("_Answer", answer)
         return View(
             first_entry_id="" if first == message.id else first,
-            snapshot=self._parse(Snapshot, snapshot, keys.snapshot(symbol)),
-            ledger=self._parse(Ledger, ledger, keys.ledger(symbol)),
-            portfolio=self._parse(Portfolio, portfolio, keys.portfolio),
+            snapshot=readable(Snapshot, snapshot, keys.snapshot(symbol), self.log),
+            ledger=readable(Ledger, ledger, keys.ledger(symbol), self.log),
+            portfolio=readable(Portfolio, portfolio, keys.portfolio, self.log),
             rules=rules.get(symbol),
             reservations=tuple(_observed(*row) for row in rows),
         )
@@ -80,17 +79,6 @@ class RedisState:
             },
         )
         return answer != "duplicate"
-
-    def _parse(self, record: type[R], flat: list[str], key: str) -> R | None:
-        if not flat:
-            return None
-        try:
-            return record.from_fields(dict(zip(flat[::2], flat[1::2], strict=True)))
-        except Malformed as fault:
-            self.log.error(
-                "a record breaks its contract; it counts as absent", key=key, field=fault.field, reason=fault.reason
-            )
-            return None
 
 
 def _observed(reservation: str, order_state: str, order_ms: str, snapshot_amt: str, snapshot_ms: str) -> Observed:
