@@ -21,6 +21,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,3 +165,18 @@ def socket_manager(paper: PaperProcess, client: AsyncClient) -> BinanceSocketMan
 def _environment() -> dict[str, str]:
     root = str(Path(__file__).resolve().parent.parent)
     return {**os.environ, "PYTHONPATH": root}
+
+
+async def flatten(client: AsyncClient) -> None:
+    """Cancel all and close all, as an operator would."""
+    for symbol in {row["symbol"] for row in await client.futures_get_open_orders()}:
+        await client.futures_cancel_all_open_orders(symbol=symbol)
+    for symbol in {row["symbol"] for row in await client.futures_get_open_algo_orders()}:
+        await client.futures_cancel_all_algo_open_orders(symbol=symbol)
+    for row in await client.futures_position_information():
+        amount = Decimal(row["positionAmt"])
+        if amount:
+            side = "SELL" if amount > 0 else "BUY"
+            await client.futures_create_order(
+                symbol=row["symbol"], side=side, type="MARKET", quantity=str(abs(amount)), reduceOnly="true"
+            )

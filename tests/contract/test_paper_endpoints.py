@@ -11,7 +11,7 @@ from binance import AsyncClient
 from services.paper_exchange.protocol.signature import sign
 from tests.contract.paper_fields import account, market, orders
 from tests.contract.paper_fields.shape import fits
-from tests.paper import API_SECRET, PaperProcess, paper_client, send, send_signed, start_paper
+from tests.paper import API_SECRET, PaperProcess, flatten, paper_client, send, send_signed, start_paper
 
 SYMBOL = "BTCUSDT"
 
@@ -35,21 +35,6 @@ async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
     yield found
     await flatten(found)
     await found.close_connection()
-
-
-async def flatten(client: AsyncClient) -> None:
-    """Cancel all and close all, as an operator would."""
-    for symbol in {row["symbol"] for row in await client.futures_get_open_orders()}:
-        await client.futures_cancel_all_open_orders(symbol=symbol)
-    for symbol in {row["symbol"] for row in await client.futures_get_open_algo_orders()}:
-        await client.futures_cancel_all_algo_open_orders(symbol=symbol)
-    for row in await client.futures_position_information():
-        amount = Decimal(row["positionAmt"])
-        if amount:
-            side = "SELL" if amount > 0 else "BUY"
-            await client.futures_create_order(
-                symbol=row["symbol"], side=side, type="MARKET", quantity=str(abs(amount)), reduceOnly="true"
-            )
 
 
 async def far_price(client: AsyncClient, factor: str = "0.97") -> str:
