@@ -1,6 +1,5 @@
 """The processes of one run, in their order: Redis, the paper exchange, then the five daemons."""
 
-import importlib.util
 import subprocess
 import sys
 import time
@@ -245,9 +244,6 @@ class Pipeline:
         for name in DAEMONS:
             if self.interrupted():
                 raise Interrupted
-            if importlib.util.find_spec(f"services.{name.replace('-', '_')}.__main__") is None:
-                self.say(f"{name} is not part of this build; left out")
-                continue
             self.supervisor.add(Child(name, self._spawner(name), self.folder.logs / f"{name}.log"))
 
     def _spawner(self, name: str) -> Callable[[], subprocess.Popen[bytes]]:
