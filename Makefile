@@ -78,21 +78,22 @@ clean: ## Remove .venv and what the tools left
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The project itself goes in without its dependencies: those are pinned and hashed in the requirements.
+# The requirements are whole, pinned and hashed, so nothing is left for pip to resolve: --no-deps keeps it from looking
+# for a newer release of what one of them asks for with an extra. The project itself goes in without its dependencies.
 $(RUN_STAMP): requirements.txt pyproject.toml | $(PYTHON)
 	@echo "setting up: what running needs (a minute or two, once)"
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
 $(DEV_STAMP): requirements-dev.txt $(RUN_STAMP)
 	@echo "setting up: what testing needs (once)"
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	touch $@
 
 $(BENCH_STAMP): requirements-bench.txt $(RUN_STAMP)
 	@echo "setting up: the frameworks that the benchmarks compare with (once)"
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.txt
 	touch $@
 
 # A bare Debian has python3 without ensurepip: then pip comes from the system's pip, or the venv from virtualenv.
