@@ -31,7 +31,8 @@ ASYNC = {
     "reservations",
 }  # await their ports
 ADAPTERS = {
-    f"quantum_common.{name}" for name in ("redis_client", "scripts", "daemon", "durability", "keys", "exchange.connect")
+    f"quantum_common.{name}"
+    for name in ("redis_client", "scripts", "daemon", "runtime", "durability", "keys", "exchange.connect")
 } | {"redis", "binance", "aiohttp"}  # fmt: skip
 LINES_MAX, FUNCTION_LINES_MAX = 300, 70
 
@@ -113,7 +114,9 @@ def test_no_service_imports_another(service: str) -> None:
 
 
 def test_the_paper_exchange_knows_of_the_common_part_only_the_exchange_s_side_and_plain_things() -> None:
-    pipeline = {f"quantum_common.{name}" for name in ("keys", "stream", "scripts", "redis_client", "daemon", "state")}
+    pipeline = {
+        f"quantum_common.{name}" for name in ("keys", "stream", "scripts", "redis_client", "daemon", "runtime", "state")
+    }
     for module, _ in of_service("paper_exchange"):
         assert not reaches(module, pipeline | {"redis"}), module
 

@@ -1,8 +1,8 @@
 """Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
 
-from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
+from quantum_common.runtime import Runtime
 from services.ai_engine.momentum_model import momentum_model
 from services.ai_engine.service import Engine, Universe
 from services.ai_engine.settings import AiSettings

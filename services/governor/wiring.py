@@ -1,7 +1,7 @@
 """Connects the governor to Redis; it has no way to the exchange."""
 
-from quantum_common.daemon import Runtime
 from quantum_common.keys import GROUP_GOVERNOR
+from quantum_common.runtime import Runtime
 from services.governor.cutoffs import entry_faults, undefined
 from services.governor.service import Governor, lane
 from services.governor.settings import GovernorSettings

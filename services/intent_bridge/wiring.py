@@ -1,9 +1,9 @@
 """Connects the bridge to Redis and to the exchange's public filters; it needs no key of the account."""
 
-from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_BRIDGE
+from quantum_common.runtime import Runtime
 from services.intent_bridge.service import Bridge, lane
 from services.intent_bridge.settings import BridgeSettings
 from services.intent_bridge.store import RedisState

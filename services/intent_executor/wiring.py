@@ -1,10 +1,10 @@
 """Connects the executor to Redis and the exchange."""
 
-from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_EXECUTOR
 from quantum_common.lease import RENEW_EVERY_MS
+from quantum_common.runtime import Runtime
 from quantum_common.settings import credentials
 from services.intent_executor.service import Executor
 from services.intent_executor.settings import ExecutorSettings

@@ -1,10 +1,10 @@
 """Connects P3.3 to Redis and the exchange."""
 
-from quantum_common.daemon import Runtime
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_P33
 from quantum_common.lease import RENEW_EVERY_MS
+from quantum_common.runtime import Runtime
 from quantum_common.settings import credentials
 from services.position_state_brain.service import PositionStateBrain
 from services.position_state_brain.settings import P33Settings

@@ -6,8 +6,8 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from quantum_common.daemon import Runtime
 from quantum_common.keys import Keys
+from quantum_common.runtime import Runtime
 from quantum_common.settings import CommonSettings
 from quantum_common.stream import Message
 

@@ -16,15 +16,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.clock import SystemClock
-from quantum_common.daemon import Runtime
 from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
+from quantum_common.runtime import Runtime
 from quantum_common.settings import CommonSettings
 from services.cli import embedded_redis
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = """
 import asyncio, sys
-from quantum_common import daemon
 from quantum_common.daemon import run_daemon
 from quantum_common.exchange.port import ConfigurationRefused
 from quantum_common.messages import Malformed
@@ -32,6 +31,7 @@ from quantum_common.settings import CommonSettings
 
 async def start(runtime):
     mode = sys.argv[1]
+    runtime.stop_within_s = 0.2 if mode == "clings" else 8.0
     if mode == "waits":
         await asyncio.sleep(60)
     if mode == "refused":
@@ -57,8 +57,6 @@ async def start(runtime):
     loops = {"ends": [ends()], "clings": [ends(), clings()]}.get(mode, [])
     await runtime.run(runtime.consumer("g", {"in": handle}), *loops, owns=("seen",))
 
-if sys.argv[1] == "clings":
-    daemon.STOP_WITHIN_S = 0.2
 run_daemon("tiny", CommonSettings, start)
 """
 Start = Callable[..., subprocess.Popen[str]]

@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from quantum_common.clock import SystemClock
-from quantum_common.daemon import Runtime
 from quantum_common.exchange.budget import Budget
 from quantum_common.exchange.port import Bar, ConfigurationRefused
 from quantum_common.keys import Keys
 from quantum_common.log import setup
+from quantum_common.runtime import Runtime
 from services.ai_engine import wiring
 from services.ai_engine.settings import AiSettings
 from tests.unit.ai_engine import given
