@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
@@ -64,6 +64,9 @@ class CommonSettings(BaseModel):
     """`common.env`: what every service needs. Field names in lower case are the keys in upper case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Names or patterns of the fields that a reload takes up while the service runs; a subclass adds its own.
+    HOT: ClassVar[tuple[str, ...]] = ("quantum_log_level", "quantum_stream_keep_ms")
 
     quantum_env: Environment = Field(Environment.PAPER, description="paper, testnet or live")
     quantum_redis_url: str = Field("unix:///run/redis/redis.sock", description="unix:///path or redis://host:port")

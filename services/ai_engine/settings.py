@@ -1,7 +1,7 @@
 """`ai-engine.env`: what the AI engine may be told. Every default is the cautious one."""
 
 from decimal import Decimal
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,11 @@ from services.ai_engine.policy import (
 
 class AiSettings(CommonSettings):
     """Settings of the AI engine. Amounts in USDT, rates in basis points of the notional."""
+
+    HOT: ClassVar[tuple[str, ...]] = (
+        "ai_profile", "ai_taker_fee_bps", "ai_slippage_bps", "ai_edge_margin_bps", "ai_size_*",
+        "ai_volatility_target_bps", "ai_margin_fraction_max", "ai_leverage_max",
+    )  # fmt: skip
 
     ai_symbols: Symbols = Field(description="the universe, comma-separated, such as BTCUSDT,ETHUSDT")
     ai_profile: ProfileName = Field(ProfileName.TRADE, description="trade, or explore on the paper exchange only")

@@ -1,7 +1,7 @@
 """Settings of the governor: `etc/quantum/governor.env`. The defaults fit an account of 10,000 USDT."""
 
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,8 @@ _ANSWER_MS = 5_000  # of an executor that looks an order up whose fate is not kn
 
 class GovernorSettings(CommonSettings):
     """When entries are refused. Exits that close a position are held against none of these."""
+
+    HOT: ClassVar[tuple[str, ...]] = ("gov_*",)
 
     gov_trading_state_first: TradingState = Field(
         TradingState.ACTIVE, description="trading state of a Redis that has none yet: ACTIVE, REDUCING or HALTED"

@@ -1,7 +1,7 @@
 """Settings of the intent-bridge: `etc/quantum/intent-bridge.env`. The defaults fit an account of 10,000 USDT."""
 
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ from services.intent_bridge.view import Limits
 
 class BridgeSettings(CommonSettings):
     """What a wish must bring, how old things may be, and how much may stand at once."""
+
+    HOT: ClassVar[tuple[str, ...]] = ("intent_bridge_*",)
 
     intent_bridge_allowlist: Symbols = Field(description="symbols that may be opened; others are close-only")
     intent_bridge_intent_age_ms_max: int = Field(

@@ -1,6 +1,7 @@
 """Settings of the intent-executor: `etc/quantum/intent-executor.env`."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -9,6 +10,11 @@ from quantum_common.settings import CommonSettings, Symbols
 
 class ExecutorSettings(CommonSettings):
     """What may be traded, and how long the executor waits for what."""
+
+    HOT: ClassVar[tuple[str, ...]] = (
+        "intent_executor_allowlist", "intent_executor_permit_wait_ms", "intent_executor_lookup_every_ms",
+        "intent_executor_protective_stops", "intent_executor_repair_stop_pct",
+    )  # fmt: skip
 
     intent_executor_allowlist: Symbols = Field(description="symbols that may be opened; others are close-only")
     intent_executor_permit_wait_ms: int = Field(

@@ -1,6 +1,7 @@
 """Settings of the position-state-brain: `etc/quantum/position-state-brain.env`."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -9,6 +10,11 @@ from quantum_common.settings import CommonSettings, Symbols
 
 class P33Settings(CommonSettings):
     """What may be opened, how fresh the exchange's word must be, and when a drift is adopted."""
+
+    HOT: ClassVar[tuple[str, ...]] = (
+        "p33_allowlist", "p33_stale_after_ms", "p33_wallet_every_ms", "p33_trades_every_ms", "p33_quiet_ms",
+        "p33_adopt*", "p33_facts_kept", "p33_exposure_cap_usd", "p33_unstopped_risk_pct",
+    )  # fmt: skip
 
     p33_allowlist: Symbols = Field(description="symbols that may be opened; others are close-only")
     p33_snapshot_every_ms: int = Field(
