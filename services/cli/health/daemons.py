@@ -1,0 +1,130 @@
+"""The five services: do they run, is it one build, do bars come, may they trade, is the model any good. Pure."""
+
+from collections.abc import Iterator
+
+from quantum_common.keys import SERVICES
+from quantum_common.state import TradingState
+from services.cli.health.check import Check, Level, graded
+from services.cli.health.limits import Limits
+from services.cli.health.picture import Fields, Picture
+from services.cli.spans import span
+
+BEAT_MS_MAX = 6_000  # three beats
+RUNNING = "running"
+DAY_MS = 86_400_000
+
+
+def daemons(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
+    """Given a picture, return the verdicts on the services themselves."""
+    yield _trading_state(picture, now_ms)
+    for service in SERVICES:
+        yield _heartbeat(service, picture.beats.get(service), now_ms)
+    yield _build(picture)
+    yield from _bars(picture, limits, now_ms)
+    yield model(picture.model, now_ms)
+
+
+def whole(text: str | None) -> int | None:
+    """Given a field, return its whole number; None where it has none."""
+    return int(text) if text and text.isdigit() else None
+
+
+def _trading_state(picture: Picture, now_ms: int) -> Check:
+    state = picture.state
+    if state is None:
+        words = "no entry passes without one; the governor writes it at its start: quantum resume sets it"
+        return Check("trading_state", "", Level.BAD, "none", "ACTIVE", words)
+    if state.trading_state is TradingState.ACTIVE:
+        return Check("trading_state", "", Level.OK, "ACTIVE", "ACTIVE")
+    passes = "only exits pass" if state.trading_state is TradingState.REDUCING else "nothing passes, exits neither"
+    words = (
+        f"{passes}, by {state.by} for {span(now_ms - state.since_ms)}: {state.reason}; once it is clear: "
+        "quantum resume --reason TEXT"
+    )
+    return Check("trading_state", "", Level.BAD, str(state.trading_state), "ACTIVE", words)
+
+
+def _heartbeat(service: str, beat: Fields | None, now_ms: int) -> Check:
+    unit = f"quantum-{service}"
+    if beat is None:
+        words = f"it is down or hangs: systemctl status {unit}, journalctl -u {unit}"
+        return Check("heartbeat", service, Level.BAD, "none", span(BEAT_MS_MAX), words)
+    age_ms = now_ms - (whole(beat.get("ts_ms")) or 0)
+    status = beat.get("status", "")
+    started_ms, handled = whole(beat.get("started_ms")) or now_ms, beat.get("handled", "0")
+    figure = f"{span(max(age_ms, 0))} ago, {status}, up {span(now_ms - started_ms)}, handled {handled}"
+    lost = whole(beat.get("lost")) or 0
+    words = ""
+    if age_ms > BEAT_MS_MAX:
+        words = f"it hangs: systemctl status {unit}, journalctl -u {unit}"
+    elif status != RUNNING:
+        words = f"it is {status}: journalctl -u {unit} says for what it waits"
+    elif lost:
+        words = f"it met {lost} losses of entries since its start: journalctl -u {unit}"
+    level = graded(Level.OK, warn=bool(words), bad=age_ms > BEAT_MS_MAX)
+    return Check("heartbeat", service, level, figure, span(BEAT_MS_MAX), words)
+
+
+def _build(picture: Picture) -> Check:
+    """Incident 36: the deployed code was not the running code."""
+    builds = {service: beat.get("version", "") for service, beat in picture.beats.items()}
+    different = sorted(set(builds.values()))
+    if len(different) <= 1:
+        return Check("build", "", Level.OK, different[0] if different else "nothing runs", "one build")
+    told = "; ".join(
+        f"{version or 'none'}: {', '.join(service for service, one in builds.items() if one == version)}"
+        for version in different
+    )
+    return Check(
+        "build", "", Level.BAD, f"{len(different)} builds", "one build",
+        f"{told}; restart those that are behind: systemctl restart quantum.target",
+    )  # fmt: skip
+
+
+def _bars(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
+    """A symbol whose bars stopped is not decided on, whatever else is well."""
+    most_ms, seen = limits.bars_within_ms, picture.symbols
+    recorded = {name: whole(seen[name].market.get("ts_ms")) if name in seen else None for name in limits.ai.ai_symbols}
+    ages = {name: None if at is None else now_ms - at for name, at in recorded.items()}
+    if not ages:
+        return
+    stale = [symbol for symbol, age_ms in ages.items() if age_ms is None or age_ms > most_ms]
+    known = [age_ms for age_ms in ages.values() if age_ms is not None]
+    newest = f", the last {span(max(min(known), 0))} ago" if known else ""
+    figure = f"{len(ages) - len(stale)} of {len(ages)} symbols{newest}"
+    if not stale:
+        yield Check("bars", "", Level.OK, figure, span(most_ms))
+        return
+    named = ", ".join(stale[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
+    words = f"no closed bar of {named}: does the exchange list and trade it? journalctl -u quantum-ai-engine"
+    yield Check("bars", "", graded(Level.WARN, bad=len(stale) == len(ages)), figure, span(most_ms), words)
+
+
+def model(fields: Fields, now_ms: int) -> Check:
+    """Given `engine:model`, return the verdict on the model: what it is, how old, how long it may be used."""
+    status = fields.get("status", "")
+    if not fields:
+        words = "the engine has not said which model it uses: is it running, and of this build?"
+        return Check("model", "", Level.WARN, "unknown", "", words)
+    called = f"{fields.get('name', '')} {fields.get('version', '')}".strip()
+    trained_ms, expires_ms = whole(fields.get("trained_ms")), whole(fields.get("expires_ms"))
+    left_ms = None if not expires_ms else expires_ms - now_ms
+    age = f", {span(now_ms - trained_ms)} old" if trained_ms else ""
+    ends = (
+        "" if left_ms is None else f", expires in {span(left_ms)}" if left_ms > 0 else f", expired {span(-left_ms)} ago"
+    )
+    figure = f"{called or 'none'}: {status}{age}{ends}"
+    reason = fields.get("reason", "")
+    expired = status == "expired" or (left_ms is not None and left_ms <= 0)
+    soon = left_ms is not None and 0 < left_ms <= DAY_MS
+    if expired:
+        words = f"entries have stopped (model_expired){': ' + reason if reason else ''}; train a new one: quantum train"
+    elif status == "none":
+        words = f"there is no model{': ' + reason if reason else ''}; no signal means no entry: quantum train"
+    elif soon:
+        words = "entries stop when it expires; train a new one today: quantum train"
+    elif status != "ok":
+        words = f"{reason or 'it drifts'}; have a new one ready: quantum train"
+    else:
+        words = ""
+    return Check("model", "", graded(Level.OK, warn=bool(words), bad=expired), figure, "not expired", words)
