@@ -17,7 +17,7 @@ WORLD = {
     "aiohttp", "httpx", "websockets", "binance", "pathlib",
 }  # fmt: skip
 # The modules of a service that are not for deciding.
-EDGES = {"__init__", "__main__", "wiring", "store", "settings", "watch_store"}
+EDGES = {"__init__", "__main__", "wiring", "store", "settings", "watch_store", "model_files"}
 ASYNC = {
     "service",
     "ports",

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from quantum_common.exchange.port import Bar
 from services.ai_engine.bars import BarFault, fault_of
+from services.ai_engine.inputs import INPUT_WARM_BARS, Measured, Windows, leading_of
+from services.ai_engine.leader import Leader
 from services.ai_engine.recursions import Ewma, Percentile, Ring
 from services.ai_engine.regime import (
     TREND_BARS,
@@ -45,7 +47,8 @@ class Features(NamedTuple):
     """What is known when a bar has closed. Returns are of logarithms; `sigma*` are volatilities of one bar.
 
     `momentum` holds the move over each of MOMENTUM_BARS in its own sigmas; `atr_rel` is a fraction of the price;
-    `volatility_regime` is a percentile in [0, 1]; nothing is to be traded on before `warm`.
+    `volatility_regime` is a percentile in [0, 1]; nothing is to be traded on before `warm`. `inputs` are what a trained
+    model sees, in order of INPUT_NAMES: only at a decision bar's close, after a day of bars, and with the leader known.
     """
 
     bar_close_ms: int
@@ -65,6 +68,7 @@ class Features(NamedTuple):
     label: Label
     volatility_regime: float
     atr_rel: float
+    inputs: tuple[float, ...] = ()
 
 
 class Ignored(StrEnum):
@@ -91,11 +95,12 @@ class _Statistics:
 
     __slots__ = (
         "atr", "bars", "drift", "label", "logs", "percentile",
-        "range_variance", "reference", "span_variance", "variance", "vr_variance",
+        "range_variance", "reference", "span_variance", "variance", "vr_variance", "windows",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.bars = 0
+        self.windows: Windows | None = None
         self.logs = Ring(max(MOMENTUM_BARS) + 1)
         self.variance = Ewma(SIGMA_HALF_LIFE_BARS)
         self.range_variance = Ewma(RANGE_HALF_LIFE_BARS)
@@ -130,10 +135,12 @@ class _Statistics:
 class SymbolFeatures:
     """The feature engine of one symbol."""
 
-    __slots__ = ("_interval_ms", "_last_open_ms", "_stats")
+    __slots__ = ("_decision_ms", "_interval_ms", "_last_open_ms", "_leader", "_stats")
 
-    def __init__(self, interval_ms: int) -> None:
-        self._interval_ms = interval_ms
+    def __init__(self, interval_ms: int, decision_ms: int | None = None, leader: Leader | None = None) -> None:
+        """Given the length of a bar, begin. With the length of a decision bar, a model's inputs are made at its close;
+        the leader is shared by all symbols, its own among them."""
+        self._interval_ms, self._decision_ms, self._leader = interval_ms, decision_ms, leader
         self._last_open_ms: int | None = None
         self._stats = _Statistics()
 
@@ -175,6 +182,8 @@ class SymbolFeatures:
         log_open, log_high, log_low, log_close = map(math.log, (bar.open, bar.high, bar.low, bar.close))
         if stats.bars == 0:
             stats.start(log_close)
+            if self._decision_ms is not None:
+                stats.windows = Windows(log_close, log_high, log_low)
             return 0.0
         before = stats.logs.back(0)
         if missing:  # the way across the hole is unknown: equal steps, and the variance that their sum stands for
@@ -182,12 +191,17 @@ class SymbolFeatures:
             squared = (log_open - before) ** 2 / missing
             for number in range(1, missing + 1):
                 stats.step(before + step * number, squared, squared, math.sqrt(squared))
+                if stats.windows is not None:
+                    at = before + step * number
+                    stats.windows.step(at, at, at, 0.0)
             before = log_open
         body, reach = log_close - log_open, log_high - log_low
         log_return = log_close - before
         garman_klass = max(0.5 * reach * reach - _GARMAN_KLASS * body * body, 0.0)
         true_range = max(log_high, before) - min(log_low, before)
         stats.step(log_close, log_return * log_return, garman_klass, true_range)
+        if stats.windows is not None:
+            stats.windows.step(log_close, log_high, log_low, float(bar.volume))
         return log_return
 
     def _features(self, bar: Bar, log_return: float) -> Features:
@@ -217,7 +231,22 @@ class SymbolFeatures:
             label=stats.label,
             volatility_regime=stats.percentile.of(sigma),
             atr_rel=stats.atr.value,
+            inputs=self._inputs(bar, Measured(sigma, close_variance, range_variance, stats.drift.value, z, now)),
         )
+
+    def _inputs(self, bar: Bar, measured: Measured) -> tuple[float, ...]:
+        """Given what is known at a bar's close, return a model's inputs where they are due; the leader leaves its moves
+        where they will be asked for a minute later."""
+        windows, decision_ms, leader = self._stats.windows, self._decision_ms, self._leader
+        if windows is None or decision_ms is None or self._stats.bars < INPUT_WARM_BARS or measured.sigma <= SIGMA_MIN:
+            return ()
+        end_ms = bar.close_ms + 1
+        if leader is not None and bar.symbol == leader.symbol and (end_ms + self._interval_ms) % decision_ms == 0:
+            leader.note(bar.close_ms, windows.leading(measured.sigma))
+        if end_ms % decision_ms:
+            return ()
+        leading = leading_of(leader, bar.close_ms - self._interval_ms)
+        return () if leading is None else windows.values(measured, bar.close_ms, leading)
 
     def _momenta(self, sigma: float) -> tuple[float, ...]:
         """Return the moves over MOMENTUM_BARS, each in its own sigmas; zeros where there is no volatility."""
