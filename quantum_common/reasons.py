@@ -51,3 +51,4 @@ class Gate(StrEnum):
     EXCHANGE_REJECTED = "exchange_rejected"
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     RATE_LIMITED = "rate_limited"
+    SHADOW = "shadow"  # EXECUTOR_MODE=shadow: everything was done but the sending

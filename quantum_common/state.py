@@ -162,13 +162,15 @@ class Request(Record):
 
 
 class OrderState(StrEnum):
-    """Where the one order of a plan stands. SENDING may or may not have reached the exchange; the rest is final."""
+    """Where the one order of a plan stands. SENDING may or may not have reached the exchange; the rest is final. SHADOW
+    was claimed by an executor that sends nothing: such a record is final from its first moment on."""
 
     SENDING = "SENDING"
     PLACED = "PLACED"
     REFUSED = "REFUSED"
     EXPIRED = "EXPIRED"
     BLOCKED = "BLOCKED"
+    SHADOW = "SHADOW"
 
     @property
     def terminal(self) -> bool:

@@ -26,6 +26,7 @@ ASYNC = {
     "fate",
     "stops",
     "warden",
+    "muted",
     "drifts",
     "requests",
     "reservations",

@@ -162,7 +162,10 @@ def fates_are_known(facts: Facts) -> Iterable[Finding]:
     for plan, record in facts.records.items():
         if record.state is OrderState.SENDING:
             yield Finding(f"the order of plan {plan} is still SENDING", heals=True)
-        if record.state in {OrderState.REFUSED, OrderState.EXPIRED, OrderState.BLOCKED} and plan in placed:
+        if (
+            record.state in {OrderState.REFUSED, OrderState.EXPIRED, OrderState.BLOCKED, OrderState.SHADOW}
+            and plan in placed
+        ):
             yield Finding(f"plan {plan} is {record.state}, and the exchange has its order")
     ids = {order.order_id for order in facts.orders}
     for result in facts.results:

@@ -19,7 +19,7 @@ from decimal import Decimal
 from quantum_common.messages import EpochMs, Flag, Integer, Name, NotNegative, Number, Record, Side, Symbol
 from quantum_common.state import OrderState
 
-ENDED_WITHOUT_ORDER = frozenset({OrderState.REFUSED, OrderState.EXPIRED, OrderState.BLOCKED})
+ENDED_WITHOUT_ORDER = frozenset({OrderState.REFUSED, OrderState.EXPIRED, OrderState.BLOCKED, OrderState.SHADOW})
 
 
 class Reservation(Record):

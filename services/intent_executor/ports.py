@@ -32,8 +32,9 @@ class Store(Protocol):
         """Learn which Redis this is; claims succeed on this one only, until the next meeting."""
         ...
 
-    async def claim(self, plan: Plan, seen: Seen, record: OrderRecord) -> Claim:
-        """Write the journal's record and consume both permits, if nothing has changed since `seen`.
+    async def claim(self, plan: Plan, seen: Seen, record: OrderRecord, result: Result | None = None) -> Claim:
+        """Write the journal's record and consume both permits, if nothing has changed since `seen`. A record that is
+        final already holds its `result`.
 
         Raise ConnectionError where Redis has become another server, which may have forgotten what was sent.
         """

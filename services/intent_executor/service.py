@@ -18,6 +18,7 @@ from services.intent_executor.decide import PermittedPlan, Refuse, Seen, Wait, d
 from services.intent_executor.fate import Fate
 from services.intent_executor.ports import Claim, Store
 from services.intent_executor.settings import ExecutorSettings
+from services.intent_executor.shadow import shadow_record, shadow_result
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ class Executor:
     async def _send(self, permitted: PermittedPlan, seen: Seen, message: Message) -> bool:
         """Claim the plan and send it. Return False where the claim found something changed: read and decide again."""
         plan = permitted.plan
+        if self.settings.shadow:
+            return await self._rehearse(permitted, seen, message)
         problem = await self._prepare(plan, seen)
         if problem is not None:
             await self._end(plan, message, problem.gate, problem.details)
@@ -133,6 +136,20 @@ class Executor:
             await self._fate.move_stop(permitted, record, message)
         else:
             await self._fate.send(permitted, record, message)
+        return True
+
+    async def _rehearse(self, permitted: PermittedPlan, seen: Seen, message: Message) -> bool:
+        """Claim the plan with a record that is final from the start, and write what would have been sent. Return False
+        where the claim found something changed. Whatever crashes in between, no later life can send it."""
+        plan, now_ms = permitted.plan, self.clock.now_ms()
+        result = shadow_result(
+            permitted, seen.leverage, now_ms, stops=self.settings.intent_executor_protective_stops
+        )  # fmt: skip
+        record = shadow_record(permitted, seen, now_ms)
+        if await self.store.claim(plan, seen, record, result) is not Claim.CLAIMED:
+            return False
+        self.log.info("shadow; nothing is sent", plan_id=plan.plan_id, symbol=plan.symbol, would_send=result.details)
+        await self._fate.finish(plan, result, message, OrderState.SHADOW, record=record)
         return True
 
     async def _prepare(self, plan: Plan, seen: Seen) -> Refuse | None:

@@ -1,11 +1,19 @@
 """Settings of the intent-executor: `etc/quantum/intent-executor.env`."""
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import Field
 
 from quantum_common.settings import CommonSettings, Symbols
+
+
+class ExecutorMode(StrEnum):
+    """LIVE sends what was permitted; SHADOW does all but send, and says what it would have sent."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
 
 
 class ExecutorSettings(CommonSettings):
@@ -16,6 +24,9 @@ class ExecutorSettings(CommonSettings):
         "intent_executor_protective_stops", "intent_executor_repair_stop_pct",
     )  # fmt: skip
 
+    executor_mode: ExecutorMode = Field(
+        ExecutorMode.LIVE, description="live, or shadow: all but the sending, and results that say so"
+    )
     intent_executor_allowlist: Symbols = Field(description="symbols that may be opened; others are close-only")
     intent_executor_permit_wait_ms: int = Field(
         5_000, ge=100, le=60_000, description="how long a plan waits for its two permits before permit_timeout"
@@ -42,6 +53,11 @@ class ExecutorSettings(CommonSettings):
         lt=100,
         description="percent from the mark, for a stop whose own price is not known",
     )
+
+    @property
+    def shadow(self) -> bool:
+        """Return whether nothing is sent."""
+        return self.executor_mode is ExecutorMode.SHADOW
 
     @property
     def fence_ms(self) -> int:

@@ -55,9 +55,10 @@ class RedisStore:
             leverage_ms=int(leverage_ms or 0),
         )
 
-    async def claim(self, plan: Plan, seen: Seen, record: OrderRecord) -> Claim:
+    async def claim(self, plan: Plan, seen: Seen, record: OrderRecord, result: Result | None = None) -> Claim:
         """Run `claim_order`."""
         keys = self._keys
+        final = {"result": as_argument(result.to_fields())} if result is not None else {}
         answer = await self._claim(
             {
                 "order": keys.order(plan.plan_id),
@@ -70,7 +71,7 @@ class RedisStore:
                 "governor_text": seen.governor_text,
                 "p33_text": seen.p33_text,
                 "trading_state": seen.trading_state or "",
-                "record": record.to_fields(),
+                "record": {**record.to_fields(), **final},
             },
         )
         claim = Claim(str(answer))

@@ -12,6 +12,8 @@ from services.intent_executor.guard import Repair, Standing, judge
 from services.intent_executor.ports import Store
 from services.intent_executor.settings import ExecutorSettings
 
+NOWHERE = "not repaired: EXECUTOR_MODE is shadow"
+
 
 @dataclass
 class Warden:
@@ -58,8 +60,11 @@ class Warden:
         if repair.place is not None:
             self.log.error(
                 "position without protective stop", symbol=standing.symbol, position_amt=plain(standing.position_amt),
-                repaired_at=plain(repair.place.trigger_price),
+                repaired_at=NOWHERE if self.settings.shadow else plain(repair.place.trigger_price),
             )  # fmt: skip
+        if self.settings.shadow:
+            return
+        if repair.place is not None:
             outcome = await self.exchange.place_stop(repair.place)
             if not isinstance(outcome, Done):
                 self.log.error("the stop could not be placed", symbol=standing.symbol, answer=str(outcome))

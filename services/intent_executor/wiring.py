@@ -1,11 +1,13 @@
 """Connects the executor to Redis and the exchange."""
 
 from quantum_common.exchange.connect import open_exchange
+from quantum_common.exchange.port import OrderPort
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_EXECUTOR
 from quantum_common.lease import RENEW_EVERY_MS
 from quantum_common.runtime import Runtime
 from quantum_common.settings import credentials
+from services.intent_executor.muted import Muted
 from services.intent_executor.service import Executor
 from services.intent_executor.settings import ExecutorSettings
 from services.intent_executor.store import RedisStore, streams_written
@@ -24,8 +26,12 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
         if lease is None:
             return
         store = RedisStore(runtime.redis, keys, lease.fence)
-        executor = Executor(store, exchange.orders, runtime.clock, runtime.log, settings)
-        warden = Warden(store, exchange.orders, runtime.clock, runtime.log, settings)
+        orders: OrderPort = exchange.orders
+        if settings.shadow:
+            runtime.log.warning("shadow mode: no order, stop or leverage is sent", key="EXECUTOR_MODE")
+            orders = Muted(exchange.orders)
+        executor = Executor(store, orders, runtime.clock, runtime.log, settings)
+        warden = Warden(store, orders, runtime.clock, runtime.log, settings)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         await runtime.run(

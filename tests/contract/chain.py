@@ -79,6 +79,7 @@ class Chain:
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW_MS))
     dead: list[tuple[str, str]] = field(default_factory=list)
     bars: int = 0
+    executor_mode: str = "live"
 
     def __post_init__(self) -> None:
         self.account = ScriptedAccount(self.clock)
@@ -100,7 +101,9 @@ class Chain:
         )  # fmt: skip
         self.executor = Executor(
             ExecutorStore(self.redis, KEYS), self.venue, self.clock, LOG,
-            ExecutorSettings.model_validate({"intent_executor_allowlist": SYMBOL}),
+            ExecutorSettings.model_validate(
+                {"intent_executor_allowlist": SYMBOL, "executor_mode": self.executor_mode}
+            ),
         )  # fmt: skip
         self.groups: dict[str, dict[str, Handler]] = {
             GROUP_BRIDGE: {KEYS.intents: self.bridge.handle},

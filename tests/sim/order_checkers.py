@@ -111,7 +111,11 @@ def journal_tells_the_truth(seen: Evidence) -> Iterator[str]:
         state, there = record.get("state"), plan_id in placed
         if state == OrderState.PLACED and not there and plan_id not in stops_moved:
             yield f"LEDGER_LIES {plan_id}: PLACED, but no order"
-        if state in {OrderState.REFUSED, OrderState.EXPIRED, OrderState.BLOCKED} and there and not seen.forgot:
+        if (
+            state in {OrderState.REFUSED, OrderState.EXPIRED, OrderState.BLOCKED, OrderState.SHADOW}
+            and there
+            and not seen.forgot
+        ):
             yield f"LEDGER_LIES {plan_id}: {state}, but an order"
 
 

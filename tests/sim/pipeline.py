@@ -74,6 +74,7 @@ class Build:
     """What the daemons are made of; a mutant replaces a part of it."""
 
     executor: type[Executor] = Executor
+    executor_settings: ExecutorSettings = EXECUTOR
     brain: type[PositionStateBrain] = PositionStateBrain
     executor_store: type[ExecutorStore] = ExecutorStore
     p33_store: type[P33Store] = P33Store
@@ -223,9 +224,10 @@ class Pipeline:
         lease = await self._lease(process)
         port = self.build.port(self.exchange, process)
         store = self.build.executor_store(self._client(), KEYS, self._fence(lease))
-        executor = self.build.executor(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
+        clock, settings = SimClock(self.world, process), self.build.executor_settings
+        executor = self.build.executor(store, port, clock, self._log(process), settings)
         handlers = {KEYS.plans: executor.handle_plan, KEYS.permits: executor.handle_permit}
-        warden = Warden(store, port, SimClock(self.world, process), self._log(process), EXECUTOR)
+        warden = Warden(store, port, SimClock(self.world, process), self._log(process), settings)
         self.world.spawn(process, "sweep", self._every(process, 100, executor.sweep))
         self.world.spawn(process, "warden", self._every(process, STOPS_EVERY_MS, warden.round))
         self._keep(process, lease)

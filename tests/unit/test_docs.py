@@ -23,7 +23,7 @@ PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.m
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 TOPS = ("quantum_common", "services", "tests", "benchmarks", "docs", "etc", "deploy")
 OTHER_VARIABLES = {"QUANTUM_CONFIG_DIR", KEY_VARIABLE, SECRET_VARIABLE}
-PREFIXES = ("QUANTUM", "AI", "INTENT_BRIDGE", "GOV", "P33", "INTENT_EXECUTOR")
+PREFIXES = ("QUANTUM", "AI", "INTENT_BRIDGE", "GOV", "P33", "INTENT_EXECUTOR", "EXECUTOR")
 KEY = re.compile(rf"\b(?:{'|'.join(PREFIXES)})_[A-Z0-9_]*[A-Z0-9]\b")
 
 
