@@ -108,6 +108,7 @@ ACL_TABLE: tuple[Row, ...] = (
     *_stream("journal", lambda keys: keys.journal, P33),
     *_stream("governor_events", lambda keys: keys.governor_events, GOVERNOR, also=(OPERATOR,)),
     *_stream("reconcile_events", lambda keys: keys.reconcile_events, P33),
+    Row("bars.dead", lambda keys: keys.dead_bars, {Access.APPEND: (ENGINE,)}),
     _kept("snapshot", lambda keys: keys.snapshot(ANY), P33, *EVERYONE),
     _kept("ledger", lambda keys: keys.ledger(ANY), P33, *EVERYONE),
     _kept("fills", lambda keys: keys.fills(ANY), P33),
@@ -117,6 +118,8 @@ ACL_TABLE: tuple[Row, ...] = (
     _kept("portfolio", lambda keys: keys.portfolio, P33, *EVERYONE),
     _kept("market_state", lambda keys: keys.market_state(ANY), ENGINE, *EVERYONE),
     _kept("exit_memory", lambda keys: keys.exit_memory(ANY), ENGINE),
+    _kept("engine_verdict", lambda keys: keys.engine_verdict(ANY), ENGINE),
+    _kept("engine_model", lambda keys: keys.engine_model, ENGINE),
     _kept("bridge_seen", lambda keys: keys.bridge_seen(ANY), BRIDGE),
     _kept("bridge_reserved", lambda keys: keys.bridge_reserved, BRIDGE),
     Row(

@@ -81,6 +81,11 @@ class Keys:
         """Stream of what was malformed in `stream`, with the reason; written by its consumers."""
         return f"{stream}.dead"
 
+    @property
+    def dead_bars(self) -> str:
+        """Stream of the bars that contradict themselves, with the reason; written by ai-engine."""
+        return self.dead(f"{self.prefix}:stream:bars")
+
     # --- positions: written by p33 -------------------------------------------------------------------------------
 
     def snapshot(self, symbol: str) -> str:
@@ -123,6 +128,15 @@ class Keys:
     def exit_memory(self, symbol: str) -> str:
         """Hash: what the exit policy remembers of an open position (stages taken, best R); written by ai-engine."""
         return f"{self.prefix}:engine:exits:{symbol}"
+
+    def engine_verdict(self, symbol: str) -> str:
+        """Hash: what the engine made of a symbol's last closed bar, and what decided; written by ai-engine."""
+        return f"{self.prefix}:engine:verdict:{symbol}"
+
+    @property
+    def engine_model(self) -> str:
+        """Hash: the model in use, its age and its drift; written by ai-engine."""
+        return f"{self.prefix}:engine:model"
 
     def bridge_seen(self, intent_id: str) -> str:
         """String: the id of the entry that first carried this intent; written by intent-bridge, TTL one day."""

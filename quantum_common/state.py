@@ -7,7 +7,19 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from quantum_common.messages import EpochMs, Integer, Name, NotNegative, Number, Positive, Record, Side, Symbol, Text
+from quantum_common.messages import (
+    EpochMs,
+    Flag,
+    Integer,
+    Name,
+    NotNegative,
+    Number,
+    Positive,
+    Record,
+    Side,
+    Symbol,
+    Text,
+)
 
 
 class PositionSide(StrEnum):
@@ -115,6 +127,52 @@ class MarketState(Record):
     atr: NotNegative
     price: Positive
     bar_close_ms: EpochMs
+    ts_ms: EpochMs
+
+
+class EngineVerdict(Record):
+    """`engine:verdict:<SYMBOL>`: what the engine made of the last closed bar. `why` is `entry`, or the name of the exit
+    or of what kept it from entering; `value` and `limit` are what decided. `decided_bar_ms` is the close of the bar
+    that was last decided on: between two decision bars the verdict of the last one stands."""
+
+    why: Name
+    bar_close_ms: EpochMs
+    decided_bar_ms: EpochMs
+    p_up: NotNegative | None
+    confidence: NotNegative | None
+    edge_bps: NotNegative | None
+    cost_bps: Number | None
+    value: Number | None
+    limit: Number | None
+    model_version: Text
+    ts_ms: EpochMs
+
+
+class ModelStatus(StrEnum):
+    """How the model stands: `warning` is a day or less, or a little drift, before `expired`, where entries stop."""
+
+    OK = "ok"
+    WARNING = "warning"
+    EXPIRED = "expired"
+    NONE = "none"
+
+
+class EngineModel(Record):
+    """`engine:model`: the model in use, its age, and how far inputs and calibration have drifted from its card."""
+
+    name: Text
+    version: Text
+    status: ModelStatus
+    reason: Text
+    trained_ms: EpochMs | None
+    expires_ms: EpochMs | None
+    age_ms: Integer | None
+    drift_inputs: NotNegative | None
+    drift_inputs_limit: NotNegative | None
+    drift_calibration: NotNegative | None
+    drift_calibration_limit: NotNegative | None
+    observations: Integer
+    pays: Flag | None
     ts_ms: EpochMs
 
 

@@ -1,8 +1,10 @@
 """What makes a closed bar usable. A bar that contradicts itself is refused by name and never becomes a feature."""
 
 from enum import StrEnum
+from typing import Self
 
 from quantum_common.exchange.port import Bar
+from quantum_common.messages import EpochMs, Integer, Record, Text
 
 INTERVALS_MS = {"1m": 60_000}
 
@@ -18,6 +20,29 @@ class BarFault(StrEnum):
     NEGATIVE_VOLUME = "negative_volume"
     NOT_ONE_INTERVAL = "not_one_interval"
     NOT_ALIGNED = "not_aligned"
+
+
+class DeadBar(Record):
+    """An entry of `bars.dead`: a bar as it came, and why it is not used. Numbers are text: they may be none."""
+
+    symbol: Text
+    open_ms: Integer
+    close_ms: Integer
+    open: Text
+    high: Text
+    low: Text
+    close: Text
+    volume: Text
+    dead_reason: Text
+    dead_ts_ms: EpochMs
+
+    @classmethod
+    def of(cls, bar: Bar, fault: BarFault, now_ms: int) -> Self:
+        """Given a bar and its fault, return the dead letter."""
+        return cls(
+            symbol=bar.symbol, open_ms=bar.open_ms, close_ms=bar.close_ms, open=str(bar.open), high=str(bar.high),
+            low=str(bar.low), close=str(bar.close), volume=str(bar.volume), dead_reason=fault, dead_ts_ms=now_ms,
+        )  # fmt: skip
 
 
 def fault_of(bar: Bar, interval_ms: int) -> BarFault | None:

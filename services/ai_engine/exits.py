@@ -13,6 +13,7 @@ from quantum_common.money import BPS, floor_to_step
 from services.ai_engine.features import Features
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.policy import Costs, ExitRules
+from services.ai_engine.precision import Measure
 from services.ai_engine.regime import Label
 from services.ai_engine.standing import Standing
 from services.ai_engine.stops import on_grid
@@ -38,10 +39,12 @@ class ExitReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A wish to lower exposure, or to move the stop to `stop_price`."""
+    """A wish to lower exposure, or to move the stop to `stop_price`; `value` went past `limit`."""
 
     action: Action
     reason: ExitReason
+    value: Measure
+    limit: Measure
     stop_price: Decimal | None = None
 
 
@@ -57,9 +60,9 @@ def exit_of(
     held: Standing, bar: Bar, features: Features, exits: ExitRules, costs: Costs, rules: SymbolRules, interval_ms: int
 ) -> ExitVerdict:
     """Given an open position and the bar that closed, return the one wish of this bar and the new memory."""
-    reason = _full_close(held, bar, features, exits)
-    if reason is not None:
-        return ExitVerdict(Exit(Action.CLOSE_FULL, reason), held.memory)
+    leaving = _full_close(held, bar, features, exits)
+    if leaving is not None:
+        return ExitVerdict(leaving, held.memory)
     memory = _unanswered(held, bar, interval_ms)
     for stage, at_r, action, why in (
         (2, exits.second_partial_r, Action.CLOSE_50, ExitReason.SECOND_PARTIAL),
@@ -69,24 +72,29 @@ def exit_of(
             memory = memory.model_copy(update={"stages": stage})
             if _closable(held.amount, action, rules):
                 asked = {"asked_bar_ms": bar.close_ms, "asked_amt": held.amount}
-                return ExitVerdict(Exit(action, why), memory.model_copy(update=asked))
+                return ExitVerdict(Exit(action, why, held.r, at_r), memory.model_copy(update=asked))
             break
     return _better_stop(held, memory, exits, costs, rules)
 
 
-def _full_close(held: Standing, bar: Bar, features: Features, exits: ExitRules) -> ExitReason | None:
+def _full_close(held: Standing, bar: Bar, features: Features, exits: ExitRules) -> Exit | None:
     """Given a position, return why all of it should go, or None."""
     worst = (bar.low if held.sign > 0 else bar.high) if held.stop_was_set else bar.close
     if held.sign * (worst - held.stop_price) <= 0:
-        return ExitReason.HARD_STOP
+        return _out(ExitReason.HARD_STOP, worst, held.stop_price)
     if held.r >= exits.take_profit_r:
-        return ExitReason.TAKE_PROFIT
+        return _out(ExitReason.TAKE_PROFIT, held.r, exits.take_profit_r)
     if held.bars_held >= exits.time_stop_bars:
-        return ExitReason.TIME_STOP
-    left_trend = features.label is not Label.TREND and features.regime.p_trend < exits.regime_exit_p_trend
+        return _out(ExitReason.TIME_STOP, held.bars_held, exits.time_stop_bars)
+    p_trend = features.regime.p_trend
+    left_trend = features.label is not Label.TREND and p_trend < exits.regime_exit_p_trend
     if features.warm and left_trend and held.bars_held >= exits.min_hold_bars:
-        return ExitReason.REGIME_CHANGE
+        return _out(ExitReason.REGIME_CHANGE, p_trend, exits.regime_exit_p_trend)
     return None
+
+
+def _out(reason: ExitReason, value: Measure, limit: Measure) -> Exit:
+    return Exit(Action.CLOSE_FULL, reason, value, limit)
 
 
 def _unanswered(held: Standing, bar: Bar, interval_ms: int) -> ExitMemory:
@@ -117,8 +125,7 @@ def _better_stop(held: Standing, memory: ExitMemory, exits: ExitRules, costs: Co
         trail = held.best_price - held.sign * exits.trail_r * held.risk
         candidates.append((trail, ExitReason.TRAILING_STOP))
     if not candidates:  # a position that somebody else opened may stand without a stop on the exchange
-        placed = Exit(Action.UPDATE_SL, ExitReason.INITIAL_STOP, held.stop_price) if held.foreign else None
-        return ExitVerdict(placed, memory)
+        return ExitVerdict(_stop_at(held, held.stop_price, ExitReason.INITIAL_STOP) if held.foreign else None, memory)
     price, reason = max(candidates, key=lambda candidate: held.sign * candidate[0])
     price = on_grid(price, rules)
     improves = held.sign * (price - held.stop_price) >= exits.improvement_r_min * held.risk
@@ -126,4 +133,9 @@ def _better_stop(held: Standing, memory: ExitMemory, exits: ExitRules, costs: Co
     if not improves or not clear_of_price:
         return ExitVerdict(None, memory)
     moved = memory.model_copy(update={"stop_price": price})
-    return ExitVerdict(Exit(Action.UPDATE_SL, reason, price), moved)
+    return ExitVerdict(_stop_at(held, price, reason), moved)
+
+
+def _stop_at(held: Standing, price: Decimal, reason: ExitReason) -> Exit:
+    """Return the wish to move the stop from where it is to a price."""
+    return Exit(Action.UPDATE_SL, reason, price, held.stop_price, stop_price=price)

@@ -14,7 +14,13 @@ from quantum_common.kill_score import (
     WEIGHT_SIGMA_SPIKE,
     WEIGHT_TS_DROP,
     KillComponents,
+    age_penalty,
+    regime_flip,
+    sigma_spike,
+    ts_drop,
 )
+from quantum_common.state import Ledger
+from services.ai_engine.features import Features
 from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.policy import ExitRules
 
@@ -39,6 +45,18 @@ def next_nerves(memory: ExitMemory, kill: KillComponents, exits: ExitRules) -> t
     if not nervous or memory.nerves is not Nerves.CALM or cause in memory.kill_causes.split():
         return after, None
     return after, Alarm(score, cause)
+
+
+def kill_of(features: Features, ledger: Ledger, now_ms: int) -> KillComponents:
+    """Given an open position and its symbol's features, return the components of its score: those that the governor
+    finds in the recorded market state, without the record."""
+    regime = features.regime
+    return KillComponents(
+        regime_flip(regime.p_trend, regime.p_mr, regime.p_chop),
+        sigma_spike(features.sigma, features.sigma_ref),
+        ts_drop(features.ts),
+        None if ledger.opened_ms is None else age_penalty(now_ms - ledger.opened_ms),
+    )
 
 
 def chief_cause(kill: KillComponents) -> str:

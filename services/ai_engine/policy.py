@@ -75,10 +75,12 @@ class ExitRules:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A profile with all its numbers."""
+    """A profile with all its numbers. Bars are `interval_ms` long, and every horizon counts them; entries are decided
+    on at the closes of every `decision_ms`."""
 
     profile: ProfileName
     interval_ms: int
+    decision_ms: int
     costs: Costs
     sizing: Sizing
     entry: EntryRules

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quantum_common.messages import Intent
-from quantum_common.state import Ledger, MarketState, Portfolio
+from quantum_common.state import EngineModel, EngineVerdict, Ledger, MarketState, Portfolio
+from services.ai_engine.bars import DeadBar
 from services.ai_engine.memory import ExitMemory
 
 
@@ -18,7 +19,7 @@ class Known:
 
 
 class Store(Protocol):
-    """The engine's state. Only `record_bar` writes."""
+    """The engine's state. What follows from a bar is written by `record_bar` alone."""
 
     async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
         """Return what stands of each symbol, in one round trip."""
@@ -29,10 +30,23 @@ class Store(Protocol):
         ...
 
     async def record_bar(
-        self, symbol: str, state: MarketState, intents: Sequence[Intent], memory: ExitMemory | None
+        self,
+        symbol: str,
+        state: MarketState,
+        intents: Sequence[Intent],
+        memory: ExitMemory | None,
+        verdict: EngineVerdict | None = None,
     ) -> bool:
-        """Write a bar's outcome in one step; `memory` None leaves the memory as it is.
+        """Write a bar's outcome in one step; `memory` None and `verdict` None leave theirs as it is.
 
         Return False, with nothing written, where this bar or a later one was recorded before.
         """
+        ...
+
+    async def publish_model(self, state: EngineModel) -> None:
+        """Write how the model stands."""
+        ...
+
+    async def bury(self, bars: Sequence[DeadBar]) -> None:
+        """Write bars that contradict themselves as dead letters."""
         ...

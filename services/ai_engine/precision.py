@@ -2,6 +2,8 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
+Measure = float | int | Decimal  # what a limit is held against
+
 PLACES = 15  # the dearest contract and the cheapest differ by twelve orders of magnitude
 
 

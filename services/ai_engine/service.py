@@ -12,9 +12,9 @@ from typing import NamedTuple
 from quantum_common.clock import Clock
 from quantum_common.exchange.port import Bar, ExchangeUnavailable, MarketPort, SymbolRules
 from quantum_common.log import Log
-from quantum_common.state import Portfolio
+from quantum_common.state import EngineVerdict, Portfolio
 from quantum_common.stream import Progress
-from services.ai_engine.bars import BarFault
+from services.ai_engine.bars import BarFault, DeadBar
 from services.ai_engine.decide import decide
 from services.ai_engine.features import Features, Ignored, SymbolFeatures, Updated
 from services.ai_engine.market_state import market_state
@@ -22,8 +22,10 @@ from services.ai_engine.model import Model
 from services.ai_engine.policy import Policy
 from services.ai_engine.ports import Known, Store
 from services.ai_engine.standing import Seen
+from services.ai_engine.verdict import Verdict, engine_verdict
 
 BATCH = 64  # symbols whose positions are read together: none is decided on what is long past
+DEAD_MAX = 1000  # dead letters that wait for a Redis that is gone
 LATE_MS = 10_000  # a bar that waited longer for its decision is only recorded
 
 
@@ -65,6 +67,8 @@ class Engine:
         self._due: dict[str, Due] = {}
         self._taken_ms = dict.fromkeys(self.universe.symbols, self.clock.now_ms())
         self._stale: frozenset[str] = frozenset()
+        self._verdicts: dict[str, EngineVerdict] = {}
+        self._dead: list[DeadBar] = []
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -107,6 +111,9 @@ class Engine:
         nothing is lost and nothing is done twice."""
         if not self._due:
             self._due = self._take(await self.market.next_bars())
+        if self._dead:
+            await self.store.bury(self._dead)
+            self._dead = []
         before: list[str] = []
         while self._due:
             batch = dict(islice(self._due.items(), BATCH))
@@ -139,6 +146,7 @@ class Engine:
                 case BarFault() as fault:
                     refused[bar.symbol] = fault
                     self.progress.dead += 1
+                    self._dead = [*self._dead, DeadBar.of(bar, fault, now_ms)][-DEAD_MAX:]
                 case Ignored():
                     continue
         if due:
@@ -162,8 +170,10 @@ class Engine:
         seen = Seen(symbol, due.bar, due.features, known.ledger, portfolio, known.memory, self.rules.get(symbol))
         verdict = decide(seen, self.model, self.policy, now_ms)
         memory = None if verdict.memory == known.memory else verdict.memory
-        if not await self.store.record_bar(symbol, verdict.state, verdict.intents, memory):
+        state, said = market_state(due.features, now_ms), self._said(symbol, due, verdict, now_ms)
+        if not await self.store.record_bar(symbol, state, verdict.intents, memory, said):
             return False
+        self._verdicts[symbol] = said
         self.log.debug("bar", symbol=symbol, bar_close_ms=due.bar.close_ms, why=verdict.why or "entry")
         for intent in verdict.intents:
             self.log.info(
@@ -171,6 +181,11 @@ class Engine:
                 reason=intent.reason,
             )  # fmt: skip
         return True
+
+    def _said(self, symbol: str, due: Due, verdict: Verdict, now_ms: int) -> EngineVerdict:
+        return engine_verdict(
+            verdict, self._verdicts.get(symbol), due.bar.close_ms, self.model.version, now_ms
+        )  # fmt: skip
 
     # --- watch -------------------------------------------------------------------------------------------------------
 

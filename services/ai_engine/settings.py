@@ -70,6 +70,7 @@ class AiSettings(CommonSettings):
         return Policy(
             profile=self.ai_profile,
             interval_ms=self.interval_ms,
+            decision_ms=self.interval_ms,
             costs=Costs(self.ai_taker_fee_bps, self.ai_slippage_bps, self.ai_edge_margin_bps),
             sizing=Sizing(
                 self.ai_volatility_target_bps, self.ai_size_usd_max, self.ai_size_equity_fraction_max,

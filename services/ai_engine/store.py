@@ -1,7 +1,7 @@
 """The engine's store on Redis: one round trip to read, one script to write."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
@@ -9,9 +9,12 @@ from quantum_common.keys import Keys
 from quantum_common.messages import Intent
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
-from quantum_common.state import Ledger, MarketState, Portfolio
+from quantum_common.state import EngineModel, EngineVerdict, Ledger, MarketState, Portfolio
+from services.ai_engine.bars import DeadBar
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.ports import Known
+
+DEAD_BARS_KEPT = 10_000
 
 
 class RedisStore:
@@ -43,7 +46,12 @@ class RedisStore:
         return Portfolio.from_fields(fields) if fields else None
 
     async def record_bar(
-        self, symbol: str, state: MarketState, intents: Sequence[Intent], memory: ExitMemory | None
+        self,
+        symbol: str,
+        state: MarketState,
+        intents: Sequence[Intent],
+        memory: ExitMemory | None,
+        verdict: EngineVerdict | None = None,
     ) -> bool:
         """Run `record_bar`."""
         keys = self._keys
@@ -52,13 +60,28 @@ class RedisStore:
             {
                 "market_state": keys.market_state(symbol),
                 "exit_memory": keys.exit_memory(symbol),
+                "engine_verdict": keys.engine_verdict(symbol),
                 "intents": keys.intents,
             },
             {
                 "bar_close_ms": state.bar_close_ms,
                 "state": state.to_fields(),
                 "memory": memory.to_fields() if memory is not None else {},
+                "verdict": verdict.to_fields() if verdict is not None else {},
                 "wishes": orjson.dumps(wishes).decode(),
             },
         )
         return answer == 1
+
+    async def publish_model(self, state: EngineModel) -> None:
+        """Write how the model stands."""
+        fields: Any = state.to_fields()
+        await self._redis.hset(self._keys.engine_model, mapping=fields)
+
+    async def bury(self, bars: Sequence[DeadBar]) -> None:
+        """Write bars that contradict themselves as dead letters, in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for dead in bars:
+                fields: Any = dead.to_fields()
+                pipe.xadd(self._keys.dead_bars, fields, maxlen=DEAD_BARS_KEPT, approximate=True)
+            await pipe.execute()

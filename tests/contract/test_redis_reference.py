@@ -22,6 +22,7 @@ from quantum_common.messages import (
     Record,
     Result,
 )
+from services.ai_engine.memory import ExitMemory
 from tests.contract.test_acl import Place, place
 
 __all__ = ["place"]
@@ -33,7 +34,8 @@ RECORDS: dict[str, type[Record]] = {
     "ledger.journal": JournalEntry, "governor.events": GovernorEvent, "reconcile.events": ReconcileEvent,
     "position:snapshot": state.Snapshot, "position:ledger": state.Ledger, "position:hold": state.Hold,
     "state:portfolio": state.Portfolio, "marketstate": state.MarketState, "governor:state": state.GovernorState,
-    "order": state.OrderRecord,
+    "order": state.OrderRecord, "engine:exits": ExitMemory, "engine:verdict": state.EngineVerdict,
+    "engine:model": state.EngineModel,
 }  # fmt: skip
 
 

@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
+from quantum_common.kill_score import components
 from quantum_common.messages import Action, EvalType, Intent, Side
 from quantum_common.state import MarketState
 from services.ai_engine import decide as deciding
-from services.ai_engine.decide import Verdict, decide
+from services.ai_engine.decide import decide
 from services.ai_engine.entries import NoEntry
 from services.ai_engine.exits import ExitReason
 from services.ai_engine.features import Features
+from services.ai_engine.market_state import market_state
 from services.ai_engine.model import Signal
 from services.ai_engine.momentum_model import momentum_model
+from services.ai_engine.nerves import kill_of
 from services.ai_engine.policy import Policy, ProfileName
 from services.ai_engine.standing import Seen
+from services.ai_engine.verdict import Verdict
 from tests.unit.ai_engine import given
 
 EXPLORE = replace(given.policy(), entry=replace(given.policy().entry, turn_bars=1))
@@ -122,13 +126,45 @@ def test_a_wish_is_not_repeated_on_the_next_bars() -> None:
         assert (again.intents, again.why) == ((), NoEntry.QUIET)
 
 
-@pytest.mark.parametrize("ledger", [None, given.ledger(0), given.ledger(0.5), given.ledger(-0.5, entry=98.0)])
-def test_every_bar_publishes_a_market_state_that_adds_up(ledger: Any) -> None:
-    state = decided(ledger=ledger).state
+def test_a_market_state_adds_up() -> None:
+    state = market_state(given.features(), NOW_MS)
     assert MarketState.from_fields(state.to_fields()) == state
     assert state.p_trend + state.p_mr + state.p_chop == 1
     assert (state.bar_close_ms, state.ts_ms) == (given.bar(0).close_ms, NOW_MS)
     assert state.atr == Decimal("0.1")
+
+
+def test_the_kill_score_of_a_position_is_that_of_the_published_state() -> None:
+    held = given.ledger(0.5)
+    for features in (given.features(), given.features(p_trend=0.2, ts=0.05, sigma=0.002)):
+        published = components(market_state(features, NOW_MS), held, None, NOW_MS)
+        assert kill_of(features, held, NOW_MS).score == pytest.approx(published.score, abs=1e-6)
+    unknown = held.model_copy(update={"opened_ms": None})
+    assert kill_of(given.features(), unknown, NOW_MS).missing == ("k_age_penalty",)
+
+
+def test_between_decision_bars_nothing_is_asked_and_the_model_is_not_even_called() -> None:
+    class Loud(Silent):
+        def predict(self, features: Features) -> Signal | None:
+            raise AssertionError("asked between two decisions")
+
+    policy = replace(EXPLORE, decision_ms=15 * given.MINUTE_MS)
+    minute = 15 - (given.START_MS // given.MINUTE_MS) % 15
+    for number in range(minute, minute + 14):
+        bar = given.bar(number)
+        verdict = decide(seen(bar=bar), Loud(), policy, NOW_MS)
+        assert (verdict.intents, verdict.why) == ((), NoEntry.BETWEEN_DECISIONS)
+    with pytest.raises(AssertionError):
+        decide(seen(bar=given.bar(minute + 14)), Loud(), policy, NOW_MS)
+
+
+def test_exits_do_not_wait_for_a_decision_bar() -> None:
+    policy = replace(EXPLORE, decision_ms=15 * given.MINUTE_MS)
+    for number in range(15):
+        bar = given.bar(number, 100.0, high=100.2, low=99.9)
+        verdict = decided(policy=policy, bar=bar, ledger=given.ledger(-0.5, entry=98.0))
+        assert verdict.why is ExitReason.HARD_STOP
+        assert (verdict.value, verdict.limit) == (bar.close, Decimal("98.4"))
 
 
 def test_a_random_walk_gives_next_to_no_intents_where_an_edge_must_pay() -> None:

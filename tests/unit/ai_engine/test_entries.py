@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quantum_common.exchange.port import SymbolRules
 from quantum_common.messages import Side
 from quantum_common.state import Portfolio, PositionSide
-from services.ai_engine.entries import Entry, NoEntry, entry_of, leverage_for, size_usd
+from services.ai_engine.entries import Entry, NoEntry, NotNow, entry_of, leverage_for, size_usd
 from services.ai_engine.features import Features
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.model import Signal
@@ -29,7 +29,7 @@ def ask(  # one argument for each thing that an entry depends on
     memory: ExitMemory | None = None,
     portfolio: Portfolio | None = None,
     rules: SymbolRules = given.RULES,
-) -> Entry | NoEntry:
+) -> Entry | NotNow:
     model = MomentumModel(version="v", horizon_bars=policy.entry.horizon_bars)
     features = features or given.features()
     return entry_of(given.SYMBOL, features, memory, portfolio or given.portfolio(), rules, model, policy)
@@ -66,13 +66,27 @@ def test_an_upward_trend_asks_for_a_long_and_a_downward_one_for_a_short() -> Non
     ],
 )
 def test_every_no_has_a_name(changed: dict[str, Any], why: NoEntry) -> None:
-    assert ask(**changed) is why
+    found = ask(**changed)
+    assert isinstance(found, NotNow)
+    assert found.why is why
+    without_a_measure = {NoEntry.NOT_TRADABLE, NoEntry.NO_SIGNAL}
+    assert (found.value is None) is (found.limit is None) is (why in without_a_measure)
+    weighed = {NoEntry.NO_TREND, NoEntry.WEAK_SIGNAL, NoEntry.EDGE_BELOW_COST, NoEntry.NO_EQUITY, NoEntry.TOO_SMALL}
+    assert found.signal is not None or why not in weighed
+
+
+def test_an_edge_below_its_cost_says_both() -> None:
+    found = ask(policy=TRADE)
+    assert isinstance(found, NotNow)
+    assert found.edge_bps == found.value
+    assert found.cost_bps == TRADE.costs.round_trip_bps
+    assert found.limit == TRADE.costs.round_trip_bps + TRADE.costs.margin_bps
 
 
 def test_without_a_portfolio_nothing_is_asked_for() -> None:
     model = MomentumModel(version="v", horizon_bars=12)
     found = entry_of(given.SYMBOL, given.features(), None, None, given.RULES, model, EVERY_BAR)
-    assert found is NoEntry.NO_PORTFOLIO
+    assert found == NotNow(NoEntry.NO_PORTFOLIO)
 
 
 def test_the_edge_gate_opens_where_the_move_pays_its_costs() -> None:
@@ -84,7 +98,7 @@ def test_the_edge_gate_opens_where_the_move_pays_its_costs() -> None:
 def test_symbols_take_turns() -> None:
     every = EXPLORE.entry.turn_bars
     bars = [given.features(bar_close_ms=given.bar(number).close_ms) for number in range(3 * every)]
-    turns = [ask(features=one, policy=EXPLORE) is not NoEntry.NOT_ITS_TURN for one in bars]
+    turns = [isinstance(ask(features=one, policy=EXPLORE), Entry) for one in bars]
     assert turns[:every].count(True) == 1
     assert turns == turns[:every] * 3
 
@@ -113,8 +127,8 @@ def test_sizes_and_stops_stay_inside_their_bounds(
     at = given.price(price)
     features = given.features(price=at, sigma=sigma, atr_rel=atr, momentum=(sign,) * 4)
     entry = ask(features=features, portfolio=given.portfolio(equity))
-    if isinstance(entry, NoEntry):
-        assert entry in {NoEntry.TOO_SMALL, NoEntry.STOP_OUT_OF_RANGE}
+    if isinstance(entry, NotNow):
+        assert entry.why in {NoEntry.TOO_SMALL, NoEntry.STOP_OUT_OF_RANGE}
         return
     sizing, exits = EXPLORE.sizing, EXPLORE.exit
     cents = Decimal("0.01")
@@ -134,14 +148,14 @@ def test_sizes_and_stops_stay_inside_their_bounds(
 def test_a_calmer_market_gets_a_larger_size_up_to_the_cap() -> None:
     wide = replace(EXPLORE, sizing=replace(EXPLORE.sizing, size_usd_max=Decimal(5000), target_bps=Decimal(1)))
 
-    def size(sigma_h: float) -> Decimal | None:
+    def size(sigma_h: float) -> Decimal | NotNow:
         signal = Signal(0.52, sigma_h, 1.0, (), "v")
         return size_usd(signal, Decimal(10_000), Decimal(100), given.RULES, wide)
 
     assert size(0.01) == Decimal("100.00")
     assert size(0.005) == Decimal("200.00")
     assert size(0.0001) == Decimal("1000.00")
-    assert size(0.0) is None
+    assert isinstance(size(0.0), NotNow)
 
 
 def test_leverage_follows_from_the_size() -> None:

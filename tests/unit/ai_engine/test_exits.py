@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quantum_common.exchange.port import Bar, SymbolRules
 from quantum_common.messages import Action
 from quantum_common.state import Ledger
-from services.ai_engine.exits import RETRY_BARS, Exit, ExitReason, ExitVerdict, exit_of
+from services.ai_engine.exits import RETRY_BARS, ExitReason, ExitVerdict, exit_of
 from services.ai_engine.features import Features
 from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.regime import Label
@@ -47,53 +47,80 @@ def judge(
     return exit_of(held, bar, features, POLICY.exit, POLICY.costs, rules, POLICY.interval_ms)
 
 
+Told = tuple[Action, ExitReason, Decimal | None]
+
+
+def told(verdict: ExitVerdict) -> Told | None:
+    """What is asked for, why, and where the stop goes."""
+    wish = verdict.wish
+    return None if wish is None else (wish.action, wish.reason, wish.stop_price)
+
+
 CHOP = given.features(p_trend=0.02, label=Label.CHOP)
 
 
 @pytest.mark.parametrize(
     ("bar", "changed", "features", "wish"),
     [
-        (given.bar(1, 100.5, low=98.9), {}, None, Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)),
-        (given.bar(1, 103.1), {}, None, Exit(Action.CLOSE_FULL, ExitReason.TAKE_PROFIT)),
-        (given.bar(9, 100.2), {}, None, Exit(Action.CLOSE_FULL, ExitReason.TIME_STOP)),
-        (given.bar(4, 100.2), {}, CHOP, Exit(Action.CLOSE_FULL, ExitReason.REGIME_CHANGE)),
-        (given.bar(1, 102.1), {}, None, Exit(Action.CLOSE_50, ExitReason.SECOND_PARTIAL)),
-        (given.bar(1, 102.1), {"stages": 1}, None, Exit(Action.CLOSE_50, ExitReason.SECOND_PARTIAL)),
-        (given.bar(1, 101.1), {}, None, Exit(Action.CLOSE_25, ExitReason.FIRST_PARTIAL)),
+        (given.bar(1, 100.5, low=98.9), {}, None, (Action.CLOSE_FULL, ExitReason.HARD_STOP, None)),
+        (given.bar(1, 103.1), {}, None, (Action.CLOSE_FULL, ExitReason.TAKE_PROFIT, None)),
+        (given.bar(9, 100.2), {}, None, (Action.CLOSE_FULL, ExitReason.TIME_STOP, None)),
+        (given.bar(4, 100.2), {}, CHOP, (Action.CLOSE_FULL, ExitReason.REGIME_CHANGE, None)),
+        (given.bar(1, 102.1), {}, None, (Action.CLOSE_50, ExitReason.SECOND_PARTIAL, None)),
+        (given.bar(1, 102.1), {"stages": 1}, None, (Action.CLOSE_50, ExitReason.SECOND_PARTIAL, None)),
+        (given.bar(1, 101.1), {}, None, (Action.CLOSE_25, ExitReason.FIRST_PARTIAL, None)),
         (
             given.bar(1, 101.1), {"stages": 1}, None,
-            Exit(Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("100.1")),
+            (Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("100.1")),
         ),
         (
             given.bar(1, 101.5), {"stages": 1, "best_price": Decimal("101.9")}, None,
-            Exit(Action.UPDATE_SL, ExitReason.TRAILING_STOP, Decimal("100.9")),
+            (Action.UPDATE_SL, ExitReason.TRAILING_STOP, Decimal("100.9")),
         ),
         (given.bar(1, 100.4), {}, None, None),
         (given.bar(2, 100.2), {}, CHOP, None),
         (given.bar(8, 100.2), {}, None, None),
     ],
 )  # fmt: skip
-def test_each_reason_to_leave(bar: Bar, changed: dict[str, Any], features: Features | None, wish: Exit | None) -> None:
-    assert judge(bar, remembered(**changed), features=features).wish == wish
+def test_each_reason_to_leave(bar: Bar, changed: dict[str, Any], features: Features | None, wish: Told | None) -> None:
+    assert told(judge(bar, remembered(**changed), features=features)) == wish
 
 
 @pytest.mark.parametrize(
     ("bar", "wish"),
     [
-        (given.bar(1, 99.5, high=101.1), Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)),
-        (given.bar(1, 96.9), Exit(Action.CLOSE_FULL, ExitReason.TAKE_PROFIT)),
-        (given.bar(1, 98.9), Exit(Action.CLOSE_25, ExitReason.FIRST_PARTIAL)),
-        (given.bar(1, 97.9), Exit(Action.CLOSE_50, ExitReason.SECOND_PARTIAL)),
+        (given.bar(1, 99.5, high=101.1), (Action.CLOSE_FULL, ExitReason.HARD_STOP, None)),
+        (given.bar(1, 96.9), (Action.CLOSE_FULL, ExitReason.TAKE_PROFIT, None)),
+        (given.bar(1, 98.9), (Action.CLOSE_25, ExitReason.FIRST_PARTIAL, None)),
+        (given.bar(1, 97.9), (Action.CLOSE_50, ExitReason.SECOND_PARTIAL, None)),
         (given.bar(1, 99.6), None),
     ],
 )
-def test_a_short_position_is_judged_in_the_mirror(bar: Bar, wish: Exit | None) -> None:
-    assert judge(bar, remembered(SHORT), ledger=SHORT).wish == wish
+def test_a_short_position_is_judged_in_the_mirror(bar: Bar, wish: Told | None) -> None:
+    assert told(judge(bar, remembered(SHORT), ledger=SHORT)) == wish
+
+
+@pytest.mark.parametrize(
+    ("bar", "changed", "value", "limit"),
+    [
+        (given.bar(1, 100.5, low=98.9), {}, Decimal("98.9"), Decimal(99)),
+        (given.bar(1, 103.1), {}, Decimal("3.1"), POLICY.exit.take_profit_r),
+        (given.bar(9, 100.2), {}, POLICY.exit.time_stop_bars, POLICY.exit.time_stop_bars),
+        (given.bar(1, 101.1), {}, Decimal("1.1"), POLICY.exit.first_partial_r),
+        (given.bar(1, 101.1), {"stages": 1}, Decimal("100.1"), Decimal(99)),
+    ],
+)  # fmt: skip
+def test_a_wish_says_which_value_went_past_which_limit(
+    bar: Bar, changed: dict[str, Any], value: Any, limit: Any
+) -> None:
+    wish = judge(bar, remembered(**changed)).wish
+    assert wish is not None
+    assert (wish.value, wish.limit) == (value, limit)
 
 
 def test_a_short_position_locks_its_profit_below_the_entry() -> None:
-    wish = judge(given.bar(1, 98.9), remembered(SHORT, stages=1), ledger=SHORT).wish
-    assert wish == Exit(Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("99.9"))
+    verdict = judge(given.bar(1, 98.9), remembered(SHORT, stages=1), ledger=SHORT)
+    assert told(verdict) == (Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("99.9"))
 
 
 def test_a_stage_is_taken_once() -> None:
@@ -125,7 +152,7 @@ def test_a_part_too_small_to_be_an_order_is_passed_over() -> None:
     tiny = given.ledger(0.003)
     verdict = judge(given.bar(1, 101.1), remembered(), ledger=tiny)
     assert verdict.memory.stages == 1
-    assert verdict.wish == Exit(Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("100.1"))
+    assert told(verdict) == (Action.UPDATE_SL, ExitReason.BREAK_EVEN, Decimal("100.1"))
 
 
 def test_a_stop_never_moves_back_and_never_by_a_trifle() -> None:
@@ -164,7 +191,7 @@ def test_a_position_of_another_origin_gets_a_stop_from_the_volatility(memory: Ex
     features = given.features(price=bar.close)
     verdict = judge(bar, memory, features=features)
     taken = verdict.memory
-    assert verdict.wish == Exit(Action.UPDATE_SL, ExitReason.INITIAL_STOP, taken.stop_price)
+    assert told(verdict) == (Action.UPDATE_SL, ExitReason.INITIAL_STOP, taken.stop_price)
     assert taken.risk == stop_distance(features, POLICY.exit, given.RULES)
     assert taken.stop_price is not None
     assert taken.stop_price < Decimal(100)
@@ -175,7 +202,7 @@ def test_the_extremes_before_a_position_was_known_do_not_stop_it_out() -> None:
     early = judge(given.bar(1, 100.2, low=90.0), None).wish
     assert early is not None
     assert early.reason is ExitReason.INITIAL_STOP
-    assert judge(given.bar(1, 90.0), None).wish == Exit(Action.CLOSE_FULL, ExitReason.HARD_STOP)
+    assert told(judge(given.bar(1, 90.0), None)) == (Action.CLOSE_FULL, ExitReason.HARD_STOP, None)
 
 
 def test_a_position_without_an_entry_price_is_judged_from_where_it_was_found() -> None:
@@ -183,8 +210,10 @@ def test_a_position_without_an_entry_price_is_judged_from_where_it_was_found() -
     verdict = judge(given.bar(1, 100.0), None, ledger=adopted)
     assert verdict.wish is not None
     assert verdict.wish.action is Action.UPDATE_SL
-    assert judge(given.bar(2, 98.0), verdict.memory, ledger=adopted).wish == Exit(
-        Action.CLOSE_FULL, ExitReason.HARD_STOP
+    assert told(judge(given.bar(2, 98.0), verdict.memory, ledger=adopted)) == (
+        Action.CLOSE_FULL,
+        ExitReason.HARD_STOP,
+        None,
     )
 
 

@@ -11,7 +11,8 @@ from quantum_common.clock import ManualClock
 from quantum_common.exchange.port import Bar, ExchangeUnavailable, SymbolRules
 from quantum_common.log import setup
 from quantum_common.messages import Action, Intent
-from quantum_common.state import MarketState, Portfolio
+from quantum_common.state import EngineModel, EngineVerdict, MarketState, Portfolio
+from services.ai_engine.bars import DeadBar
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.momentum_model import MomentumModel
 from services.ai_engine.policy import Policy
@@ -63,6 +64,9 @@ class Shelf:
         self.totals: Portfolio | None = given.portfolio()
         self.states: dict[str, list[MarketState]] = {}
         self.intents: list[Intent] = []
+        self.verdicts: dict[str, list[EngineVerdict]] = {}
+        self.models: list[EngineModel] = []
+        self.dead: list[DeadBar] = []
         self.gone = 0
 
     async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
@@ -72,7 +76,12 @@ class Shelf:
         return self.totals
 
     async def record_bar(
-        self, symbol: str, state: MarketState, intents: Sequence[Intent], memory: ExitMemory | None
+        self,
+        symbol: str,
+        state: MarketState,
+        intents: Sequence[Intent],
+        memory: ExitMemory | None,
+        verdict: EngineVerdict | None = None,
     ) -> bool:
         if self.gone:
             self.gone -= 1
@@ -84,7 +93,18 @@ class Shelf:
         self.intents += intents
         if memory is not None:
             self.known[symbol] = Known(self.known.get(symbol, Known(given.ledger(0), None)).ledger, memory)
+        if verdict is not None:
+            self.verdicts.setdefault(symbol, []).append(verdict)
         return True
+
+    async def publish_model(self, state: EngineModel) -> None:
+        self.models.append(state)
+
+    async def bury(self, bars: Sequence[DeadBar]) -> None:
+        if self.gone:
+            self.gone -= 1
+            raise ConnectionError("gone")
+        self.dead += bars
 
 
 class Bench:
@@ -226,7 +246,54 @@ async def test_a_bar_that_contradicts_itself_is_refused_by_name_and_counted() ->
         await bench.close(replace(bench.bars[PAST], high=Decimal(1)))
     assert said(logs, "bars contradict themselves and are not used")[0]["faults"] == {given.SYMBOL: "high_below_low"}
     assert bench.engine.progress.dead == 1
+    (letter,) = bench.store.dead
+    assert (letter.symbol, letter.open_ms, letter.dead_reason) == (
+        given.SYMBOL, bench.bars[PAST].open_ms, "high_below_low",
+    )  # fmt: skip
     assert len(bench.store.states[given.SYMBOL]) == 1
+
+
+async def test_a_dead_letter_waits_for_redis_and_is_written_once() -> None:
+    bench = await Bench().ready()
+    await bench.engine.step()
+    bench.store.gone = 1
+    bench.market.waiting.append([replace(bench.bars[PAST], volume=Decimal("NaN"))])
+    with pytest.raises(ConnectionError):
+        await bench.engine.step()
+    assert bench.store.dead == []
+    await bench.close(bench.bars[PAST])
+    await bench.close(bench.bars[PAST + 1])
+    assert [one.volume for one in bench.store.dead] == ["NaN"]
+
+
+async def test_every_decided_bar_says_why() -> None:
+    bench = await Bench().ready()
+    await bench.engine.step()
+    assert bench.store.verdicts == {}, "the past is not decided on"
+    for bar in bench.bars[PAST:]:
+        await bench.close(bar)
+    said = bench.store.verdicts[given.SYMBOL]
+    assert [one.bar_close_ms for one in said] == [bar.close_ms for bar in bench.bars[PAST:]]
+    assert {one.model_version for one in said} == {"v"}
+    asked = [one.bar_close_ms for one in said if one.why == "entry"]
+    assert asked == [intent.bar_close_ms for intent in bench.store.intents]
+    turns = [one for one in said if one.why == "not_its_turn"]
+    assert turns
+    assert all(one.value is not None and one.limit is not None and one.value > one.limit for one in turns)
+
+
+async def test_between_two_decisions_the_last_one_stands() -> None:
+    policy = given.policy()
+    bench = await Bench(policy=replace(policy, decision_ms=5 * given.MINUTE_MS)).ready()
+    await bench.engine.step()
+    for bar in bench.bars[PAST + 1 : PAST + 21]:
+        await bench.close(bar)
+    said = bench.store.verdicts[given.SYMBOL]
+    assert said[0].why == "between_decisions", "nothing was decided yet"
+    decided = [bar.close_ms for bar in bench.bars[PAST + 1 : PAST + 21] if (bar.close_ms + 1) % (5 * given.MINUTE_MS) == 0]
+    assert sorted({one.decided_bar_ms for one in said if one.why != "between_decisions"}) == decided
+    assert all(one.bar_close_ms - one.decided_bar_ms < 5 * given.MINUTE_MS for one in said)
+    assert {intent.bar_close_ms for intent in bench.store.intents} <= set(decided)
 
 
 async def test_an_exchange_that_is_away_is_waited_for() -> None:
