@@ -42,6 +42,7 @@ class Session:
         self.server_clock = server_clock
         self.budget = budget
         self._keyed = keyed
+        self.heard_ms = 0  # when the exchange last answered, whatever it said, by our own clock
         self._ready = False
         self._lock = asyncio.Lock()
         self._rules: Mapping[str, SymbolRules] = {}
@@ -61,13 +62,24 @@ class Session:
         if wait_ms:
             return NotSent("the rate budget is used up", wait_ms, rate_limited=True)
         try:
-            return await call()
+            return await self._answer(call)
         except ApiError as error:
             return self._accounted(outcome_of(error), lane, cost)
         except MalformedAnswer as malformed:
             return Unknown(f"malformed answer: {malformed}")
         except (aiohttp.ClientError, OSError) as error:
             return self._accounted(outcome_of_transport(error), lane, cost)
+
+    async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call, and note when the exchange answered it, be it with a refusal of its own."""
+        try:
+            answer = await call()
+        except ApiError as error:
+            if error.code is not None:
+                self.heard_ms = self.server_clock.clock.now_ms()
+            raise
+        self.heard_ms = self.server_clock.clock.now_ms()
+        return answer
 
     def _accounted(self, outcome: Failure, lane: Lane, cost: Cost) -> Failure:
         """Given a failure, return it with the wait that the budget makes of a rate limit; give back what a request cost
@@ -96,7 +108,7 @@ class Session:
         if wait_ms:
             raise ExchangeUnavailable("the rate budget is used up", wait_ms)
         try:
-            return await call()
+            return await self._answer(call)
         except ApiError as error:
             require_accepted_key(error.code, error.text)
             raise _unavailable(self._accounted(outcome_of(error), lane, cost)) from error
