@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from quantum_common import metric_catalogue as catalogue
+from quantum_common import probes
 from quantum_common.clock import SystemClock
-from quantum_common.exchange.session import Session
 from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
 from quantum_common.lease import Lease
 from quantum_common.log import Log
-from quantum_common.notify import Notifier
-from quantum_common.progress import Peer, Progress
+from quantum_common.metrics import Metrics
 from quantum_common.redis_client import UNREACHABLE, Redis
-from quantum_common.reload import reread, say
-from quantum_common.settings import CommonSettings, SettingsError
-from quantum_common.stream import Consumer, Handler, Lane, symbol_lane, trim
+from quantum_common.settings import CommonSettings
+from quantum_common.stream import Consumer, Handler, Lane, Progress, symbol_lane
+from quantum_common.trimming import trim
 from quantum_common.version import build_id
 
 TRIM_EVERY_MS = 60_000
@@ -37,12 +37,14 @@ class Runtime(Generic[S]):
     clock: SystemClock = field(default_factory=SystemClock)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     progress: Progress = field(default_factory=Progress)
-    notifier: Notifier = field(default_factory=Notifier)
-    take_up: Callable[[S], None] | None = None  # set by a service that can follow new settings while it runs
     status: str = "starting"
-    stuck: str = ""  # what makes no progress, while something does not
-    heard_redis_ms: int = 0
     stop_within_s: float = 8.0
+    lease_held: bool | None = None  # None where the service needs none
+
+    def __post_init__(self) -> None:
+        self.started_ms = self.clock.now_ms()
+        self.metrics = Metrics(self.service)
+        self.metrics.probes.append(self._show)
 
     def consumer(
         self,
@@ -55,19 +57,14 @@ class Runtime(Generic[S]):
         """Given a group and a handler for each stream, return the loop that consumes them. The name is stable."""
         consumer = Consumer(
             redis=self.redis, handlers=handlers, group=group, name=self.service, clock=self.clock, log=self.log,
-            lane=lane, recover=recover, progress=self.progress,
+            lane=lane, recover=recover, progress=self.progress, meter=self.metrics,
         )  # fmt: skip
+        self.metrics.probes.append(probes.consumer(self.redis, group, tuple(handlers), self.clock))
         return consumer.run(self.stop)
 
     async def every(self, period_ms: int, step: Callable[[], Awaitable[None]]) -> None:
-        """Take a step at once and again `period_ms` after each, until stopped; Redis out of reach is waited for.
-
-        A step that does not come to its end in time is no progress. One without a period waits for what comes next.
-        """
-        what = f"the loop {getattr(step, '__qualname__', 'of a service')}"
+        """Take a step at once and again `period_ms` after each, until stopped; Redis out of reach is waited for."""
         while not self.stop.is_set():
-            if period_ms:
-                self.progress.round(what, self.clock.now_ms(), period_ms)
             try:
                 await step()
             except UNREACHABLE as error:
@@ -99,13 +96,15 @@ class Runtime(Generic[S]):
         The holder runs `lease.renew` as one of its loops.
         """
         lease = Lease(self.redis, self.keys.lease(self.service), self.settings.quantum_lease_ms, self.log)
-        self.status = "waiting for the lease"
+        self.status, self.lease_held = "waiting for the lease", False
         if not await lease.acquire(self.pause, self.stop.is_set):
             yield None
             return
+        self.lease_held = True
         try:
             yield lease
         finally:
+            self.lease_held = False
             await lease.release()
 
     async def until_stopped(self, loop: Coroutine[None, None, None]) -> None:
@@ -120,45 +119,6 @@ class Runtime(Generic[S]):
                 task.cancel()
             await asyncio.gather(running, stopping, return_exceptions=True)
 
-    def reload(self) -> str:
-        """Read the settings anew, take up what the service can, log what changed, and return it in one line. A file
-        that is wrong is one error in the log, and everything stays as it was."""
-        self.notifier.reloading()
-        try:
-            found = reread(self.settings, self.service)
-            if self.take_up is not None:
-                self.take_up(found.settings)
-        except SettingsError as error:
-            self.log.error("reload refused; the settings of before hold", reason=str(error))
-            result = "refused"
-        else:
-            self.settings = found.settings
-            say(found, self.log)
-            result = str(found)
-        self.notifier.ready()
-        return result
-
-    def said(self) -> str:
-        """Return what `systemctl status` shows of this daemon: what it does, how much, and how long ago."""
-        progress = self.progress
-        words = [f"stuck: {self.stuck}" if self.stuck else self.status, f"{progress.handled} handled"]
-        if progress.last_message_ms:
-            words.append(f"the last {(self.clock.now_ms() - progress.last_message_ms) // 1000} s ago")
-        if progress.dead or progress.lost:
-            words.append(f"{progress.dead} dead letters, {progress.lost} lost")
-        if not progress.redis_up:
-            words.append("redis is out of reach")
-        return ", ".join(words)
-
-    def watch_exchange(self, session: Session) -> None:
-        """Given the line to the exchange, count its silence as no progress, and its order to wait as none of ours."""
-        self.progress.peers.append(
-            Peer(
-                "the exchange", self.clock.now_ms(), lambda: session.heard_ms,
-                lambda: session.budget.state.closed_until_ms,
-            )
-        )  # fmt: skip
-
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""
         with contextlib.suppress(TimeoutError):
@@ -169,7 +129,6 @@ class Runtime(Generic[S]):
         """Run the loops side by side until the daemon is to stop. The first that breaks ends all. `owns` are the
         streams that this service writes, and therefore trims."""
         self.status = "running"
-        self.notifier.ready()
         tasks = [asyncio.create_task(loop) for loop in loops]
         tasks.append(asyncio.create_task(self.every(TRIM_EVERY_MS, lambda: self._trim(owns))))
         stopping = asyncio.create_task(self.stop.wait())
@@ -189,6 +148,23 @@ class Runtime(Generic[S]):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
 
+    def fit(self) -> tuple[bool, str]:
+        """Return whether the service runs as it should, and what it does in words."""
+        if not self.progress.redis_up:
+            return False, "redis is out of reach"
+        return self.status == "running", self.status
+
+    async def _show(self, metrics: Metrics) -> None:
+        """Show the process itself: what it is needs no Redis, so that it stands there also without one."""
+        metrics.set(catalogue.BUILD, 1, build_id())
+        metrics.set(catalogue.STARTED, self.started_ms / 1000)
+        metrics.set(catalogue.RUNNING, self.status == "running")
+        if self.lease_held is not None:
+            metrics.set(catalogue.LEASE, self.lease_held)
+        if self.progress.last_message_ms:
+            metrics.set(catalogue.LAST_MESSAGE, self.progress.last_message_ms / 1000)
+        await self.redis.ping()
+
     async def _trim(self, streams: Sequence[str]) -> None:
         now_ms, keep_ms = self.clock.now_ms(), self.settings.quantum_stream_keep_ms
         await trim(self.redis, streams, keep_ms, now_ms)
@@ -202,7 +178,7 @@ class Runtime(Generic[S]):
             "version": build_id(),
             "started_ms": started_ms,
             "ts_ms": now_ms,
-            "status": f"stuck: {self.stuck}" if self.stuck else self.status,
+            "status": self.status,
             "lag": quiet_ms,
             "handled": self.progress.handled,
             "dead": self.progress.dead,
@@ -213,4 +189,3 @@ class Runtime(Generic[S]):
             pipe.hset(key, mapping={name: str(value) for name, value in fields.items()})
             pipe.pexpire(key, HEARTBEAT_TTL_MS)
             await pipe.execute()
-        self.heard_redis_ms = self.clock.now_ms()

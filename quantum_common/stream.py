@@ -13,7 +13,7 @@ shares:
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from quantum_common.exchange.port import ExchangeUnavailable
 from quantum_common.keys import Keys
 from quantum_common.log import Log
 from quantum_common.messages import Malformed
-from quantum_common.progress import Progress
+from quantum_common.meter import SILENT, Meter
 from quantum_common.redis_client import BLOCK_MS, UNREACHABLE, Redis
 from quantum_common.scripts import Script
 
@@ -61,6 +61,17 @@ def symbol_lane(message: Message) -> str:
 
 
 @dataclass
+class Progress:
+    """What a heartbeat tells of a consumer."""
+
+    handled: int = 0
+    dead: int = 0
+    last_message_ms: int = 0
+    lost: int = 0
+    redis_up: bool = True
+
+
+@dataclass
 class Consumer:
     """Reads some streams for one group and hands each message to the stream's handler."""
 
@@ -74,6 +85,7 @@ class Consumer:
     recover: Callable[[], Awaitable[None]] | None = None
     progress: Progress = field(default_factory=Progress)
     block_ms: int = BLOCK_MS
+    meter: Meter = SILENT
 
     def __post_init__(self) -> None:
         self._dead_letter = Script(self.redis, "dead_letter")
@@ -91,7 +103,6 @@ class Consumer:
         """Consume until `stop` is set, then finish what is in hand. Raise what a handler broke on."""
         failures = 0
         while not stop.is_set() and self._broken is None:
-            self.progress.round(f"the consumer of {self.group}", self.clock.now_ms())
             try:
                 await self._meet_server(stop)
                 await self._claim_idle()
@@ -148,7 +159,7 @@ class Consumer:
         facts = next(group for group in info if group["name"] == self.group)
         first: Any = await self.redis.xrange(stream, count=1)
         if facts["lag"] is None and facts["entries-read"] and first:
-            self.progress.lost += 1
+            self._lose(stream, 1)
             self.log.error("the cursor is behind the trimmed entries: some were lost", stream=stream, group=self.group)
 
     async def _take_own_pending(self, stream: str, stop: asyncio.Event) -> None:
@@ -168,7 +179,7 @@ class Consumer:
             for entry_id, fields in entries:
                 after = entry_id
                 await self._take(Message(stream, entry_id, fields or {}, counts.get(entry_id, 1) + 1))
-                self.progress.lost += fields is None
+                self._lose(stream, int(fields is None))
 
     async def _claim_idle(self) -> None:
         """Take over what a dead peer has left lying, and our own that waited too long; report what Redis lost."""
@@ -183,7 +194,7 @@ class Consumer:
             for entry_id, fields in reply[1]:
                 await self._take(Message(stream, entry_id, fields, 2))
             if reply[2]:
-                self.progress.lost += len(reply[2])
+                self._lose(stream, len(reply[2]))
                 self.log.error("pending entries are gone from the stream", stream=stream, ids=reply[2][:10])
 
     async def _read_new(self) -> None:
@@ -193,6 +204,11 @@ class Consumer:
         for stream, entries in reply or ():
             for entry_id, fields in entries:
                 await self._take(Message(stream, entry_id, fields))
+
+    def _lose(self, stream: str, count: int) -> None:
+        self.progress.lost += count
+        if count:
+            self.meter.lost(stream, count)
 
     async def _redis_gone(self, error: BaseException, failures: int) -> None:
         if self.progress.redis_up:
@@ -237,9 +253,8 @@ class Consumer:
             del self._lanes[lane], self._workers[lane]
 
     async def _handle(self, message: Message) -> None:
-        attempt, what = 0, f"{message.stream} {message.id}"
+        attempt = 0
         while True:
-            self.progress.round(what, self.clock.now_ms())
             try:
                 await self._handle_or_bury(message)
             except UNREACHABLE as error:
@@ -252,9 +267,9 @@ class Consumer:
                 await self.clock.sleep_ms(max(error.retry_after_ms, BACK_OFF_MS[min(attempt, len(BACK_OFF_MS) - 1)]))
                 attempt += 1
                 continue
-            self.progress.over(what)
             self.progress.handled += 1
-            self.progress.last_message_ms = self.clock.now_ms()
+            self.progress.last_message_ms = now_ms = self.clock.now_ms()
+            self.meter.handled(message.stream, now_ms - message.written_ms)
             return
 
     async def _handle_or_bury(self, message: Message) -> None:
@@ -265,6 +280,7 @@ class Consumer:
 
     async def _bury(self, message: Message, reason: Malformed) -> None:
         self.progress.dead += 1
+        self.meter.dead(message.stream)
         self.log.error(
             "dead letter", stream=message.stream, id=message.id, field=reason.field, reason=reason.reason,
             symbol=message.fields.get("symbol", ""),
@@ -281,12 +297,3 @@ class Consumer:
             {"stream": message.stream, "dead": Keys.dead(message.stream)},
             {"group": self.group, "id": message.id, "fields": letter},
         )
-
-
-async def trim(redis: Redis, streams: Sequence[str], keep_ms: int, now_ms: int) -> int:
-    """Given streams and an age, drop what is older and acknowledged by every group. Return how many entries went."""
-    script = Script(redis, "trim_stream")
-    gone = 0
-    for stream in streams:
-        gone += int(str(await script({"stream": stream}, {"cutoff_ms": now_ms - keep_ms})))
-    return gone

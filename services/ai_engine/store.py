@@ -6,7 +6,8 @@ from typing import Any, cast
 import orjson
 
 from quantum_common.keys import Keys
-from quantum_common.messages import Intent
+from quantum_common.messages import EvalType, Intent
+from quantum_common.meter import SILENT, Hop, Meter
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
 from quantum_common.state import EngineModel, EngineVerdict, Ledger, MarketState, Portfolio
@@ -20,9 +21,10 @@ DEAD_BARS_KEPT = 10_000
 class RedisStore:
     """Implements `Store`."""
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, meter: Meter = SILENT) -> None:
         self._redis = redis
         self._keys = keys
+        self._meter = meter
         self._record_bar = Script(redis, "record_bar")
 
     async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
@@ -71,7 +73,14 @@ class RedisStore:
                 "wishes": orjson.dumps(wishes).decode(),
             },
         )
-        return answer == 1
+        if answer != 1:
+            return False
+        for intent in intents:
+            self._meter.decided(intent.eval_type, None)
+            self._meter.hop(Hop.BAR_TO_INTENT, intent.ts_ms - state.bar_close_ms)
+        if not intents and verdict is not None and verdict.decided_bar_ms == state.bar_close_ms:
+            self._meter.decided(EvalType.ENTRY, verdict.why)
+        return True
 
     async def publish_model(self, state: EngineModel) -> None:
         """Write how the model stands."""

@@ -1,5 +1,6 @@
 """Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
 
+from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.runtime import Runtime
@@ -19,7 +20,7 @@ async def start(runtime: Runtime[AiSettings]) -> None:
     async with open_exchange(settings, None, symbols, runtime.clock, runtime.log) as exchange:
         engine = Engine(
             market=exchange.market,
-            store=RedisStore(runtime.redis, runtime.keys),
+            store=RedisStore(runtime.redis, runtime.keys, runtime.metrics),
             clock=runtime.clock,
             log=runtime.log,
             universe=Universe(
@@ -29,13 +30,12 @@ async def start(runtime: Runtime[AiSettings]) -> None:
             policy=policy,
             progress=runtime.progress,
         )  # fmt: skip
-
-        def take_up(new: AiSettings) -> None:
-            engine.policy, engine.model = new.policy, momentum_model(new.policy)
-
-        runtime.take_up = take_up
-        runtime.watch_exchange(exchange.session)
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
+        runtime.metrics.probes.append(probes.exchange(exchange.session))
+        runtime.metrics.probes += (
+            probes.bars(runtime.redis, runtime.keys, symbols),
+            probes.model(runtime.redis, runtime.keys),
+        )
         await runtime.run(
             runtime.until_stopped(_follow(runtime, engine)),
             runtime.until_stopped(runtime.every(RULES_EVERY_MS, engine.refresh_rules)),

@@ -29,6 +29,13 @@ from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
 REDIS, EXCHANGE = "redis", "paper-exchange"
 DAEMONS = ("position-state-brain", "governor", "intent-executor", "intent-bridge", "ai-engine")
 REDIS_PORT = 6379
+METRICS_PORTS = {
+    "ai-engine": 8041,
+    "intent-bridge": 8042,
+    "intent-executor": 8043,
+    "governor": 8044,
+    "position-state-brain": 8045,
+}
 EXCHANGE_READY_WITHIN_S = 120.0
 POLL_S = 0.05
 RATES = (
@@ -58,6 +65,7 @@ class Pipeline:
     redis_port: int = 0
     passwords: Mapping[str, str] = field(default_factory=dict)  # of the embedded Redis' users, by name
     paper_url: str = ""
+    metrics: dict[str, int] = field(default_factory=dict)  # service → the port of its /metrics
 
     def start(self) -> None:
         """Start everything. Raise Complaint where something cannot, Interrupted where the run is to stop."""
@@ -230,6 +238,9 @@ class Pipeline:
             "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed},
             "position-state-brain": {"P33_ALLOWLIST": listed},
         }
+        self.metrics = {name: embedded_redis.free_port(port) for name, port in METRICS_PORTS.items()}
+        for name, port in self.metrics.items():
+            values[name] = values.get(name, {}) | {"QUANTUM_METRICS_PORT": str(port)}
         for name in (*DAEMONS, "cli") if self.passwords else ():
             values[name] = values.get(name, {}) | self._redis_user(OPERATOR if name == "cli" else name)
         return values

@@ -37,6 +37,7 @@ class RunNote(BaseModel):
     paper_url: str
     started_ms: int
     children: dict[str, int]
+    metrics: dict[str, int] = {}
 
 
 @dataclass

@@ -155,6 +155,7 @@ class Run:
                 redis_port=self.pipeline.redis_port,
                 paper_url=self.pipeline.paper_url,
                 started_ms=self.started_ms,
+                metrics=self.pipeline.metrics,
                 children={child.name: child.pid for child in self.supervisor.children if child.pid is not None},
             )
         )

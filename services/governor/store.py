@@ -8,6 +8,7 @@ from typing import Any, cast
 from quantum_common.keys import GROUP_GOVERNOR, PERMIT_TTL_MS, Keys
 from quantum_common.log import Log
 from quantum_common.messages import EvalType, GovernorEvent, Issuer, Plan, Result
+from quantum_common.meter import SILENT, Hop, Meter
 from quantum_common.readable import readable
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
@@ -37,6 +38,7 @@ class RedisState:
     redis: Redis
     keys: Keys
     log: Log
+    meter: Meter = SILENT
 
     def __post_init__(self) -> None:
         self._read = Script(self.redis, "governor_read_view")
@@ -116,7 +118,11 @@ class RedisState:
                 "released": decided.released,
             },
         )
-        return Issued(str(answer))
+        issued = Issued(str(answer))
+        if issued is Issued.WRITTEN:
+            self.meter.decided(permit.eval_type, permit.reason)
+            self.meter.hop(Hop.PLAN_TO_PERMIT, permit.ts_ms - message.written_ms)
+        return issued
 
     async def give_back(self, result: Result, message: Message, now_ms: int) -> None:
         """Give back what was reserved today or yesterday, and acknowledge, in one script."""

@@ -10,6 +10,7 @@ from quantum_common.exchange.port import SymbolRules
 from quantum_common.keys import BRIDGE_SEEN_TTL_MS, GROUP_BRIDGE, Keys
 from quantum_common.log import Log
 from quantum_common.messages import EvalType, Intent
+from quantum_common.meter import SILENT, Hop, Meter
 from quantum_common.readable import readable
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
@@ -28,6 +29,7 @@ class RedisState:
     redis: Redis
     keys: Keys
     log: Log
+    meter: Meter = SILENT
 
     def __post_init__(self) -> None:
         self._read = Script(self.redis, "read_intent_view")
@@ -78,7 +80,12 @@ class RedisState:
                 "fields": decided.plan.to_fields(),
             },
         )
-        return answer != "duplicate"
+        if answer == "duplicate":
+            return False
+        plan = decided.plan
+        self.meter.decided(plan.eval_type, plan.gate)
+        self.meter.hop(Hop.INTENT_TO_PLAN, plan.ts_ms - message.written_ms)
+        return True
 
 
 def _observed(reservation: str, order_state: str, order_ms: str, snapshot_amt: str, snapshot_ms: str) -> Observed:

@@ -6,6 +6,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.keys import GROUP_EXECUTOR, Keys
 from quantum_common.messages import Issuer, Permit, Plan, Result
+from quantum_common.meter import SILENT, Hop, Meter
 from quantum_common.money import parse_decimal
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Fence, Script, as_argument
@@ -23,9 +24,10 @@ KEEP_TERMINAL_MS = 3 * 86_400_000  # as long as the exchange can be asked about 
 class RedisStore:
     """Implements `Store`."""
 
-    def __init__(self, redis: Redis, keys: Keys, fence: Fence | None = None) -> None:
+    def __init__(self, redis: Redis, keys: Keys, fence: Fence | None = None, meter: Meter = SILENT) -> None:
         self._redis = redis
         self._keys = keys
+        self._meter = meter
         self._server_id = ""
         self._keep_stop = Script(redis, "keep_stop", fence)
         self._claim = Script(redis, "claim_order", fence)
@@ -77,6 +79,8 @@ class RedisStore:
         claim = Claim(str(answer))
         if claim is Claim.ANOTHER_SERVER:
             raise RedisConnectionError("redis is another server since the last start")
+        if claim is Claim.CLAIMED and seen.governor and seen.p33:
+            self._meter.hop(Hop.PERMIT_TO_ORDER, record.updated_ms - max(seen.governor.ts_ms, seen.p33.ts_ms))
         return claim
 
     async def finish(self, plan: Plan, result: Result, record: OrderRecord, message: Message, *, unsent: bool) -> bool:
@@ -93,7 +97,13 @@ class RedisStore:
                 "plan_id": plan.plan_id,
             },
         )
-        return answer == "finished"
+        if answer != "finished":
+            return False
+        self._meter.decided(result.eval_type, result.gate)
+        self._meter.hop(Hop.PLAN_TO_RESULT, result.ts_ms - message.written_ms)
+        if result.sent_ms is not None and result.acked_ms is not None:
+            self._meter.hop(Hop.ORDER_TO_ACK, result.acked_ms - result.sent_ms)
+        return True
 
     async def acknowledge(self, message: Message) -> None:
         """Acknowledge one entry."""

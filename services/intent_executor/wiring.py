@@ -1,5 +1,6 @@
 """Connects the executor to Redis and the exchange."""
 
+from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.port import OrderPort
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
@@ -25,22 +26,16 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
     ):
         if lease is None:
             return
-        store = RedisStore(runtime.redis, keys, lease.fence)
+        store = RedisStore(runtime.redis, keys, lease.fence, runtime.metrics)
         orders: OrderPort = exchange.orders
         if settings.shadow:
             runtime.log.warning("shadow mode: no order, stop or leverage is sent", key="EXECUTOR_MODE")
             orders = Muted(exchange.orders)
         executor = Executor(store, orders, runtime.clock, runtime.log, settings)
         warden = Warden(store, orders, runtime.clock, runtime.log, settings)
-
-        def take_up(new: ExecutorSettings) -> None:
-            executor.take_up(new)
-            warden.settings = new
-
-        runtime.take_up = take_up
-        runtime.watch_exchange(exchange.session)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
+        runtime.metrics.probes.append(probes.exchange(exchange.session))
         await runtime.run(
             runtime.consumer(GROUP_EXECUTOR, handlers, recover=executor.recover),
             runtime.every(SWEEP_EVERY_MS, executor.sweep),

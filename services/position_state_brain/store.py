@@ -9,13 +9,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.keys import GROUP_P33, PERMIT_TTL_MS, Keys
 from quantum_common.messages import EvalType, JournalEntry, Malformed, Permit, Plan, ReconcileEvent, Result
+from quantum_common.meter import SILENT, Hop, Meter
 from quantum_common.money import parse_decimal, plain
 from quantum_common.redis_client import Redis
 from quantum_common.scripts import Fence, Script
 from quantum_common.state import Hold, Ledger, Portfolio, Snapshot
 from quantum_common.stream import Message
 from services.position_state_brain.decide import PositionView
-from services.position_state_brain.fold import Book, Checkpoint, Fact, Peak
+from services.position_state_brain.fold import Book, Checkpoint, Fact, FactKind, Peak
 from services.position_state_brain.ports import Booking, Shelf
 
 CHECKPOINT = "checkpoint"
@@ -28,9 +29,10 @@ SCAN_COUNT = 500
 class RedisStore:
     """Implements `Store`."""
 
-    def __init__(self, redis: Redis, keys: Keys, fence: Fence | None = None) -> None:
+    def __init__(self, redis: Redis, keys: Keys, fence: Fence | None = None, meter: Meter = SILENT) -> None:
         self._redis = redis
         self._keys = keys
+        self._meter = meter
         self._permit = Script(redis, "p33_permit", fence)
         self._settle = Script(redis, "settle_result", fence)
         self._write_snapshots = Script(redis, "write_snapshots", fence)
@@ -80,7 +82,11 @@ class RedisStore:
                 "now_ms": permit.ts_ms,
             },
         )
-        return answer != "in_flight"
+        if answer == "in_flight":
+            return False
+        self._meter.decided(permit.eval_type, permit.reason)
+        self._meter.hop(Hop.PLAN_TO_PERMIT, permit.ts_ms - message.written_ms)
+        return True
 
     async def settle(self, result: Result, message: Message) -> None:
         """Run `settle_result`."""
@@ -154,7 +160,12 @@ class RedisStore:
                 "ledger_fields": fields,
             },
         )
-        return Booking(answer[0]), str(answer[1])
+        booking = Booking(answer[0])
+        if booking is Booking.BOOKED:
+            self._meter.booked(fact.kind)
+            if fact.kind is FactKind.FILL:
+                self._meter.hop(Hop.FILL_TO_LEDGER, entry.ts_ms - fact.time_ms)
+        return booking, str(answer[1])
 
     async def mend_ledger(self, shelf: Shelf, ledger: Ledger, journal_id: str, entry: JournalEntry | None) -> bool:
         """Run `mend_ledger`."""

@@ -1,5 +1,6 @@
 """Connects P3.3 to Redis and the exchange."""
 
+from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_P33
@@ -23,19 +24,21 @@ async def start(runtime: Runtime[P33Settings]) -> None:
     ):
         if lease is None:
             return
-        store = RedisStore(runtime.redis, keys, lease.fence)
+        store = RedisStore(runtime.redis, keys, lease.fence, runtime.metrics)
         brain = PositionStateBrain(store, exchange.account, runtime.clock, runtime.log, settings)
-
-        runtime.take_up = brain.take_up
-        runtime.watch_exchange(exchange.session)
 
         async def recover() -> None:
             await lease.renew()  # it may have run out while an earlier try was stopped or waited
             await brain.recover()
 
         await runtime.insist(recover)  # before anything else; the consumer does it where Redis comes back another
+        runtime.metrics.probes += (
+            probes.positions(runtime.redis, keys, lambda: runtime.settings.p33_allowlist, lambda: brain.books.books),
+            probes.portfolio(runtime.redis, keys),
+        )
         handlers = {keys.plans: brain.handle_plan, keys.results: brain.handle_result}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
+        runtime.metrics.probes.append(probes.exchange(exchange.session))
         await runtime.run(
             runtime.consumer(GROUP_P33, handlers, recover=brain.recover),
             *(runtime.listen(brain.listen) for _ in range(LISTENERS)),

@@ -264,6 +264,7 @@ class Stage:
             name: {
                 "QUANTUM_REDIS_URL": f"redis://127.0.0.1:{self.links.ports[f'{name}.{REDIS}']}",
                 "QUANTUM_PAPER_URL": f"http://127.0.0.1:{self.links.ports[f'{name}.{EXCHANGE}']}",
+                "QUANTUM_METRICS_PORT": "0",
             }
             for name in DAEMONS
         }

@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from quantum_common.clock import SystemClock
-from quantum_common.stream import Consumer, Message, trim
+from quantum_common.stream import Consumer, Message
+from quantum_common.trimming import trim
 
 STREAM = "quantum:stream:apply.plan"
 

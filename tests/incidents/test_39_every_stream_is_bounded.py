@@ -6,7 +6,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from quantum_common.keys import Keys
-from quantum_common.stream import trim
+from quantum_common.trimming import trim
 from services.intent_executor import store as executor
 from services.position_state_brain import store as p33
 

@@ -14,7 +14,8 @@ from quantum_common.messages import Action, Intent, Side
 from quantum_common.redis_client import UNREACHABLE, Redis
 from quantum_common.scripts import Fence
 from quantum_common.state import TradingState
-from quantum_common.stream import Message, symbol_lane, trim
+from quantum_common.stream import Message, symbol_lane
+from quantum_common.trimming import trim
 from services.governor import service as governor_service
 from services.governor.service import Governor
 from services.governor.settings import GovernorSettings

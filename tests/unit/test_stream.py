@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from quantum_common.clock import SystemClock
 from quantum_common.messages import Malformed
 from quantum_common.redis_client import connect_url
-from quantum_common.stream import Consumer, Message, trim
+from quantum_common.stream import Consumer, Message
+from quantum_common.trimming import trim
 from services.cli.embedded_redis import EmbeddedRedis
 
 STREAM = "quantum:stream:apply.plan"

@@ -290,7 +290,9 @@ async def test_between_two_decisions_the_last_one_stands() -> None:
         await bench.close(bar)
     said = bench.store.verdicts[given.SYMBOL]
     assert said[0].why == "between_decisions", "nothing was decided yet"
-    decided = [bar.close_ms for bar in bench.bars[PAST + 1 : PAST + 21] if (bar.close_ms + 1) % (5 * given.MINUTE_MS) == 0]
+    decided = [
+        bar.close_ms for bar in bench.bars[PAST + 1 : PAST + 21] if (bar.close_ms + 1) % (5 * given.MINUTE_MS) == 0
+    ]
     assert sorted({one.decided_bar_ms for one in said if one.why != "between_decisions"}) == decided
     assert all(one.bar_close_ms - one.decided_bar_ms < 5 * given.MINUTE_MS for one in said)
     assert {intent.bar_close_ms for intent in bench.store.intents} <= set(decided)

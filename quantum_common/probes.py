@@ -1,0 +1,175 @@
+"""What is read for a scrape: each probe asks for one kind of thing and shows it as gauges.
+
+A probe that needs Redis raises what Redis raises; the scrape then leaves the rest out. None of them writes, and each
+costs one round trip however many symbols there are.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
+from typing import Any
+
+from quantum_common import metric_catalogue as catalogue
+from quantum_common.clock import Clock
+from quantum_common.exchange.budget import BudgetState, Cost, Kind, Lane
+from quantum_common.exchange.session import Session
+from quantum_common.keys import Keys
+from quantum_common.metrics import Metrics, Probe, short
+from quantum_common.redis_client import Redis
+from quantum_common.state import TradingState
+
+MODEL_STATUSES = ("ok", "warning", "expired", "none")
+_WINDOWS = {1_000: "1s", 10_000: "10s", 60_000: "1m", 3_600_000: "1h", 86_400_000: "1d"}
+_PORTFOLIO = {
+    "equity_usd": catalogue.EQUITY,
+    "peak_equity_usd": catalogue.PEAK,
+    "drawdown_pct": catalogue.DRAWDOWN,
+    "gross_exposure_usd": catalogue.EXPOSURE,
+    "exposure_utilization": catalogue.UTILIZATION,
+    "portfolio_heat": catalogue.HEAT,
+    "open_positions": catalogue.OPEN,
+}
+
+Symbols = Callable[[], Collection[str]]
+
+
+def consumer(redis: Redis, group: str, streams: Sequence[str], clock: Clock) -> Probe:
+    """Given a group and its streams, show how far behind it is."""
+
+    async def probe(metrics: Metrics) -> None:
+        async with redis.pipeline(transaction=False) as pipe:
+            for stream in streams:
+                pipe.xinfo_groups(stream)
+                pipe.xpending(stream, group)
+            answers = await pipe.execute(raise_on_error=False)
+        for stream, groups, pending in zip(streams, answers[::2], answers[1::2], strict=True):
+            if isinstance(groups, Exception) or isinstance(pending, Exception):
+                continue  # there is no such stream or group yet
+            name = short(stream)
+            facts = next((one for one in groups if one["name"] == group), None)
+            if facts is not None:
+                unknown = facts["lag"] is None
+                metrics.set(catalogue.BEHIND, unknown and bool(facts["entries-read"]), name)
+                if not unknown:
+                    metrics.set(catalogue.LAG, facts["lag"], name)
+            metrics.set(catalogue.PENDING, pending["pending"], name)
+            oldest_ms = int(pending["min"].partition("-")[0]) if pending["min"] else clock.now_ms()
+            metrics.set(catalogue.OLDEST, max(clock.now_ms() - oldest_ms, 0) / 1000, name)
+
+    return probe
+
+
+def positions(redis: Redis, keys: Keys, allowlist: Symbols, standing: Symbols) -> Probe:
+    """Given the allowlist and the symbols that have a ledger, show what the exchange and the ledgers say of them."""
+
+    async def probe(metrics: Metrics) -> None:
+        allowed = allowlist()
+        symbols = sorted({*allowed, *standing()})
+        async with redis.pipeline(transaction=False) as pipe:
+            for symbol in symbols:
+                pipe.hmget(keys.snapshot(symbol), "position_amt", "unrealized_pnl", "ts_ms")
+                pipe.hget(keys.ledger(symbol), "position_amt")
+                pipe.exists(keys.hold(symbol))
+                pipe.exists(keys.stop(symbol))
+            answers = await pipe.execute()
+        seen = 0
+        for number, symbol in enumerate(symbols):
+            (amount, pnl, ts_ms), booked, held, stop = answers[4 * number : 4 * number + 4]
+            metrics.set(catalogue.HELD, held, symbol)
+            if not ts_ms:
+                continue
+            seen += symbol in allowed
+            metrics.set(catalogue.POSITION, float(amount), symbol)
+            metrics.set(catalogue.PNL, float(pnl), symbol)
+            metrics.set(catalogue.SNAPSHOT, int(ts_ms) / 1000, symbol)
+            metrics.set(catalogue.UNPROTECTED, Decimal(amount) != 0 and not stop, symbol)
+            if booked:
+                metrics.set(catalogue.DRIFT, float(Decimal(amount) - Decimal(booked)), symbol)
+        metrics.set(catalogue.COVERAGE, seen / max(len(allowed), 1))
+
+    return probe
+
+
+def portfolio(redis: Redis, keys: Keys) -> Probe:
+    """Show the account as P3.3 last measured it."""
+
+    async def probe(metrics: Metrics) -> None:
+        fields: Any = await redis.hgetall(keys.portfolio)
+        if fields:
+            for name, metric in _PORTFOLIO.items():
+                metrics.set(metric, float(fields[name]))
+            metrics.set(catalogue.PORTFOLIO_AT, int(fields["ts_ms"]) / 1000)
+
+    return probe
+
+
+def trading_state(redis: Redis, keys: Keys) -> Probe:
+    """Show the one trading state."""
+
+    async def probe(metrics: Metrics) -> None:
+        holds, since_ms = await redis.hmget(keys.governor_state, "trading_state", "since_ms")
+        for state in TradingState:
+            metrics.set(catalogue.STATE, state == holds, state)
+        if since_ms:
+            metrics.set(catalogue.STATE_SINCE, int(since_ms) / 1000)
+
+    return probe
+
+
+def bars(redis: Redis, keys: Keys, symbols: Collection[str]) -> Probe:
+    """Given the engine's universe, show how new each symbol's last bar is."""
+
+    async def probe(metrics: Metrics) -> None:
+        async with redis.pipeline(transaction=False) as pipe:
+            for symbol in symbols:
+                pipe.hget(keys.market_state(symbol), "bar_close_ms")
+            answers = await pipe.execute()
+        for symbol, close_ms in zip(symbols, answers, strict=True):
+            if close_ms:
+                metrics.set(catalogue.BAR, int(close_ms) / 1000, symbol)
+
+    return probe
+
+
+def model(redis: Redis, keys: Keys) -> Probe:
+    """Show which model is in use, how it stands and how far it has drifted."""
+
+    async def probe(metrics: Metrics) -> None:
+        fields: Any = await redis.hgetall(keys.engine_model)
+        if not fields:
+            return
+        metrics.set(catalogue.MODEL, 1, fields["name"], fields["version"])
+        for status in MODEL_STATUSES:
+            metrics.set(catalogue.MODEL_STATUS, status == fields["status"], status)
+        for name, metric in (("trained_ms", catalogue.MODEL_TRAINED), ("expires_ms", catalogue.MODEL_EXPIRES)):
+            if fields[name]:
+                metrics.set(metric, int(fields[name]) / 1000)
+        for of in ("inputs", "calibration"):
+            for name, metric in (
+                (f"drift_{of}", catalogue.MODEL_DRIFT),
+                (f"drift_{of}_limit", catalogue.MODEL_DRIFT_LIMIT),
+            ):
+                if fields[name]:
+                    metrics.set(metric, float(fields[name]), of)
+
+    return probe
+
+
+def exchange(session: Session) -> Probe:
+    """Given the line to the exchange, show its clock and what is used of its limits."""
+
+    async def probe(metrics: Metrics) -> None:
+        metrics.set(catalogue.CLOCK_OFFSET, session.server_clock.offset_ms / 1000)
+        show_budget(metrics, session.budget.state, session.server_clock.now_ms())
+
+    return probe
+
+
+def show_budget(metrics: Metrics, state: BudgetState, now_ms: int) -> None:
+    """Given the budget as this process knows it and the exchange's time, show its counters and what each lane may."""
+    for item in state.counters:
+        labels = ("weight" if item.kind is Kind.WEIGHT else "orders", _WINDOWS.get(item.interval_ms, "other"))
+        metrics.set(catalogue.BUDGET_USED, item.used_at(now_ms), *labels)
+        metrics.set(catalogue.BUDGET_LIMIT, item.limit, *labels)
+    for lane in Lane:
+        cost = Cost(1, int(lane in {Lane.CLOSE, Lane.OPEN}))
+        metrics.set(catalogue.BUDGET_WAIT, state.wait_ms(lane, cost, now_ms) / 1000, lane.name.lower())
