@@ -23,6 +23,7 @@ from services.cli.options import (
     parse_redis,
     parse_symbols,
 )
+from services.cli.questions import verbs as question_verbs
 from services.cli.reconcile_command import run_reconcile, run_release
 from services.cli.redis_command import run_redis
 from services.cli.redis_users import run_redis_users
@@ -38,6 +39,7 @@ reconcile_app = typer.Typer(help="Show what is held or differs, or release it.",
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(reconcile_app, name="reconcile")
 governor_verbs.register(app)
+question_verbs.register(app)
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 

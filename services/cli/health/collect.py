@@ -50,8 +50,10 @@ def collect(
     symbols: Iterable[str],
     since_ms: int,
     ask_exchange: Callable[[], int] | None = None,
+    entries_max: int = WINDOW_ENTRIES_MAX,
 ) -> Picture:
-    """Given a pipeline's Redis, the symbols of its settings and how far back to look, return one look at it.
+    """Given a pipeline's Redis, the symbols of its settings and how far back to look, return one look at it, with at
+    most `entries_max` of the latest entries of each stream.
 
     `ask_exchange` returns the exchange's time in epoch milliseconds and raises OSError where it does not answer. Raise
     redis' errors.
@@ -62,11 +64,11 @@ def collect(
         _ask_machine(pipe, keys)
         _ask_streams(pipe, keys)
         for stream in flows:
-            pipe.xrevrange(stream, "+", f"{since_ms}-0", count=WINDOW_ENTRIES_MAX)
+            pipe.xrevrange(stream, "+", f"{since_ms}-0", count=entries_max)
         answers = iter(pipe.execute(raise_on_error=False))
     machine = _machine(answers, found)
     streams, groups = _streams(answers, keys)
-    windows = {short(stream): _window(_rows(next(answers)), since_ms) for stream in flows}
+    windows = {short(stream): _window(_rows(next(answers)), since_ms, entries_max) for stream in flows}
     named = {fields["symbol"] for one in windows.values() for _, fields in one.entries if fields.get("symbol")}
     known = _symbols(redis, keys, {*symbols, *named}, found)
     portfolio = machine["portfolio"]
@@ -214,8 +216,8 @@ def _stands(symbol: Symbol) -> bool:
     return symbol.snapshot is not None and symbol.snapshot.position_amt != 0
 
 
-def _window(rows: Sequence[Entry], since_ms: int) -> Window:
-    whole = len(rows) < WINDOW_ENTRIES_MAX
+def _window(rows: Sequence[Entry], since_ms: int, entries_max: int) -> Window:
+    whole = len(rows) < entries_max
     return Window(tuple(rows), since_ms if whole else written_ms(rows[-1][0]) + 1)
 
 
