@@ -100,7 +100,7 @@ class Planted:
             "confidence": "0.7", "edge_bps": "31", "cost_bps": "12", "value": "", "limit": "", "model_version": "m1",
             "ts_ms": self.now_ms - 20_000,
         }  # fmt: skip
-        self.hash(f"{KEYS.prefix}:engine:verdict:{symbol}", fields | changes)
+        self.hash(KEYS.engine_verdict(symbol), fields | changes)
         return self
 
     def model(self, **changes: object) -> "Planted":
@@ -111,7 +111,7 @@ class Planted:
             "drift_inputs": "0.05", "drift_inputs_limit": "0.2", "drift_calibration": "0.01",
             "drift_calibration_limit": "0.1", "observations": 800,
         }  # fmt: skip
-        self.hash(f"{KEYS.prefix}:engine:model", fields | changes)
+        self.hash(KEYS.engine_model, fields | changes)
         return self
 
     def bars(self, symbol: str, age_ms: int = 20_000) -> "Planted":

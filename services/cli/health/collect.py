@@ -14,8 +14,17 @@ from redis.exceptions import ResponseError
 
 from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, SERVICES, Keys
 from quantum_common.messages import Malformed, Record
-from quantum_common.state import GovernorState, Hold, Ledger, Portfolio, Snapshot
-from services.cli.health.picture import Fields, Group, Picture, Stream, Symbol, Window
+from quantum_common.state import (
+    EngineModel,
+    EngineVerdict,
+    GovernorState,
+    Hold,
+    Ledger,
+    MarketState,
+    Portfolio,
+    Snapshot,
+)
+from services.cli.health.picture import Dead, Fields, Group, Picture, Stream, Symbol, Window
 from services.cli.redis_link import Entry, written_ms
 
 WINDOW_ENTRIES_MAX = 4_000  # of one stream; more are not needed to tell shares
@@ -67,7 +76,7 @@ def collect(
             pipe.xrevrange(stream, "+", f"{since_ms}-0", count=entries_max)
         answers = iter(pipe.execute(raise_on_error=False))
     machine = _machine(answers, found)
-    streams, groups = _streams(answers, keys)
+    streams, dead, groups = _streams(answers, keys)
     windows = {short(stream): _window(_rows(next(answers)), since_ms, entries_max) for stream in flows}
     named = {fields["symbol"] for one in windows.values() for _, fields in one.entries if fields.get("symbol")}
     known = _symbols(redis, keys, {*symbols, *named}, found)
@@ -81,6 +90,7 @@ def collect(
         redis_offset_ms=offset_ms,
         round_trip_ms=trip_ms,
         streams=streams,
+        dead=dead,
         groups=_with_unread(redis, keys, groups),
         symbols=dict(sorted(known.items())),
         windows=windows,
@@ -118,7 +128,7 @@ def _clock(redis: Redis) -> tuple[int, float]:
 def _ask_machine(pipe: Any, keys: Keys) -> None:
     pipe.info()
     pipe.config_get(*SETTINGS_READ)
-    for key in (keys.governor_state, keys.portfolio, keys.budget, f"{keys.prefix}:engine:model"):
+    for key in (keys.governor_state, keys.portfolio, keys.budget, keys.engine_model):
         pipe.hgetall(key)
     for service in SERVICES:
         pipe.hgetall(keys.heartbeat(service))
@@ -134,7 +144,7 @@ def _machine(answers: Iterator[Any], found: _Found) -> dict[str, Any]:
         "state": found.record(GovernorState, next(answers), "governor:state"),
         "portfolio": found.record(Portfolio, next(answers), "state:portfolio"),
         "budget": _hash(next(answers)),
-        "model": _hash(next(answers)),
+        "model": found.record(EngineModel, next(answers), "engine:model"),
         "beats": {service: beat for service in SERVICES if (beat := _hash(next(answers)))},
     }
 
@@ -142,21 +152,29 @@ def _machine(answers: Iterator[Any], found: _Found) -> dict[str, Any]:
 def _ask_streams(pipe: Any, keys: Keys) -> None:
     for stream in keys.streams:
         pipe.xlen(stream)
-        pipe.xrange(stream, count=1)
         pipe.xrevrange(stream, count=1)
-        pipe.xlen(Keys.dead(stream))
-        pipe.xrevrange(Keys.dead(stream), count=1)
         pipe.xinfo_groups(stream)
+    for stream in _dead_streams(keys):
+        pipe.xlen(stream)
+        pipe.xrevrange(stream, count=1)
     for stream, group in consumers(keys):
         pipe.xpending(stream, group)
 
 
-def _streams(answers: Iterator[Any], keys: Keys) -> tuple[tuple[Stream, ...], list[Group]]:
+def _dead_streams(keys: Keys) -> tuple[str, ...]:
+    return (*map(Keys.dead, keys.streams), keys.dead_bars)
+
+
+def _streams(answers: Iterator[Any], keys: Keys) -> tuple[tuple[Stream, ...], tuple[Dead, ...], list[Group]]:
     streams, facts = [], dict[tuple[str, str], Mapping[str, Any]]()
     for stream in keys.streams:
-        length, first, last, dead, dead_last, groups = (next(answers) for _ in range(6))
-        streams.append(Stream(short(stream), length, _id(first), _id(last), dead, _id(dead_last)))
+        length, last, groups = (next(answers) for _ in range(3))
+        streams.append(Stream(short(stream), length, _id(last)))
         facts |= {(stream, group["name"]): group for group in _rows(groups)}
+    dead = tuple(
+        Dead(short(stream).removesuffix(".dead"), count, _id(next(answers)))
+        for stream, count in ((stream, next(answers)) for stream in _dead_streams(keys))
+    )
     lengths = {stream.name: stream.length for stream in streams}
     found = []
     for stream, group in consumers(keys):
@@ -171,7 +189,7 @@ def _streams(answers: Iterator[Any], keys: Keys) -> tuple[tuple[Stream, ...], li
         oldest = (pending.get("min") if isinstance(pending, dict) else None) or ""
         read = {"lag": lag, "pending": int(fact["pending"]), "last_delivered_id": fact["last-delivered-id"]}
         found.append(Group(name, group, there=True, oldest_pending_id=oldest, behind=behind, **read))
-    return tuple(streams), found
+    return tuple(streams), dead, found
 
 
 def _with_unread(redis: Redis, keys: Keys, groups: Sequence[Group]) -> tuple[Group, ...]:
@@ -193,9 +211,8 @@ def _symbols(redis: Redis, keys: Keys, symbols: Iterable[str], found: _Found) ->
         return {}
     with redis.pipeline(transaction=False) as pipe:
         for name in names:
-            for key in (keys.snapshot, keys.ledger, keys.hold, keys.stop, keys.market_state):
+            for key in (keys.snapshot, keys.ledger, keys.hold, keys.stop, keys.market_state, keys.engine_verdict):
                 pipe.hgetall(key(name))
-            pipe.hgetall(f"{keys.prefix}:engine:verdict:{name}")
         answers = pipe.execute(raise_on_error=False)
     rows = {name: answers[PER_SYMBOL * at : PER_SYMBOL * (at + 1)] for at, name in enumerate(names)}
     return {
@@ -205,8 +222,8 @@ def _symbols(redis: Redis, keys: Keys, symbols: Iterable[str], found: _Found) ->
             ledger=found.record(Ledger, ledger, f"position:ledger:{name}"),
             hold=found.record(Hold, hold, f"position:hold:{name}"),
             stop=_hash(stop),
-            market=_hash(market),
-            verdict=_hash(verdict),
+            market=found.record(MarketState, market, f"marketstate:{name}"),
+            verdict=found.record(EngineVerdict, verdict, f"engine:verdict:{name}"),
         )
         for name, (snapshot, ledger, hold, stop, market, verdict) in rows.items()
     }

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from quantum_common.keys import SERVICES
-from quantum_common.state import TradingState
+from quantum_common.state import EngineModel, ModelStatus, TradingState
 from services.cli.health.check import Check, Level, graded
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Fields, Picture
 from services.cli.spans import span
+from services.intent_executor.settings import ExecutorMode
 
 BEAT_MS_MAX = 6_000  # three beats
 RUNNING = "running"
@@ -20,6 +21,7 @@ def daemons(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     for service in SERVICES:
         yield _heartbeat(service, picture.beats.get(service), now_ms)
     yield _build(picture)
+    yield _mode(limits)
     yield from _bars(picture, limits, now_ms)
     yield model(picture.model, now_ms)
 
@@ -84,8 +86,8 @@ def _build(picture: Picture) -> Check:
 def _bars(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     """A symbol whose bars stopped is not decided on, whatever else is well."""
     most_ms, seen = limits.bars_within_ms, picture.symbols
-    recorded = {name: whole(seen[name].market.get("ts_ms")) if name in seen else None for name in limits.ai.ai_symbols}
-    ages = {name: None if at is None else now_ms - at for name, at in recorded.items()}
+    markets = {name: seen[name].market if name in seen else None for name in limits.ai.ai_symbols}
+    ages = {name: None if market is None else now_ms - market.ts_ms for name, market in markets.items()}
     if not ages:
         return
     stale = [symbol for symbol, age_ms in ages.items() if age_ms is None or age_ms > most_ms]
@@ -100,31 +102,48 @@ def _bars(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     yield Check("bars", "", graded(Level.WARN, bad=len(stale) == len(ages)), figure, span(most_ms), words)
 
 
-def model(fields: Fields, now_ms: int) -> Check:
-    """Given `engine:model`, return the verdict on the model: what it is, how old, how long it may be used."""
-    status = fields.get("status", "")
-    if not fields:
+def model(found: EngineModel | None, now_ms: int) -> Check:
+    """Given what the engine says of its model, return the verdict: which it is, how old, how long it may be used."""
+    if found is None:
         words = "the engine has not said which model it uses: is it running, and of this build?"
-        return Check("model", "", Level.WARN, "unknown", "", words)
-    called = f"{fields.get('name', '')} {fields.get('version', '')}".strip()
-    trained_ms, expires_ms = whole(fields.get("trained_ms")), whole(fields.get("expires_ms"))
-    left_ms = None if not expires_ms else expires_ms - now_ms
-    age = f", {span(now_ms - trained_ms)} old" if trained_ms else ""
-    ends = (
-        "" if left_ms is None else f", expires in {span(left_ms)}" if left_ms > 0 else f", expired {span(-left_ms)} ago"
-    )
-    figure = f"{called or 'none'}: {status}{age}{ends}"
-    reason = fields.get("reason", "")
-    expired = status == "expired" or (left_ms is not None and left_ms <= 0)
-    soon = left_ms is not None and 0 < left_ms <= DAY_MS
+        return Check("model", "", Level.WARN, "unknown", "not expired", words)
+    left_ms = None if found.expires_ms is None else found.expires_ms - now_ms
+    expired = found.status is ModelStatus.EXPIRED or (left_ms is not None and left_ms <= 0)
+    because = f": {found.reason}" if found.reason else ""
     if expired:
-        words = f"entries have stopped (model_expired){': ' + reason if reason else ''}; train a new one: quantum train"
-    elif status == "none":
-        words = f"there is no model{': ' + reason if reason else ''}; no signal means no entry: quantum train"
-    elif soon:
+        words = f"entries have stopped (model_expired){because}; train a new one: quantum train"
+    elif found.status is ModelStatus.NONE:
+        words = f"no model is loaded{because}"
+    elif left_ms is not None and left_ms <= DAY_MS:
         words = "entries stop when it expires; train a new one today: quantum train"
-    elif status != "ok":
-        words = f"{reason or 'it drifts'}; have a new one ready: quantum train"
+    elif found.status is ModelStatus.WARNING:
+        words = f"it comes near a limit{because}; have a new one ready: quantum train"
     else:
         words = ""
-    return Check("model", "", graded(Level.OK, warn=bool(words), bad=expired), figure, "not expired", words)
+    return Check(
+        "model", "", graded(Level.OK, warn=bool(words), bad=expired), _figure(found, now_ms), "not expired", words
+    )
+
+
+def _figure(found: EngineModel, now_ms: int) -> str:
+    called = f"{found.name} {found.version}".strip() or "none"
+    parts = [f"{called}: {found.status}"]
+    if found.trained_ms is not None:
+        parts.append(f"{span(now_ms - found.trained_ms)} old")
+    if found.expires_ms is not None:
+        left_ms = found.expires_ms - now_ms
+        parts.append(f"expires in {span(left_ms)}" if left_ms > 0 else f"expired {span(-left_ms)} ago")
+    if found.drift_inputs is not None and found.drift_inputs_limit is not None:
+        parts.append(f"drift {found.drift_inputs:.3f} of {found.drift_inputs_limit:.3f}")
+    return ", ".join(parts)
+
+
+def _mode(limits: Limits) -> Check:
+    mode = limits.executor.executor_mode
+    words = (
+        "everything but the sending: no order reaches the exchange; EXECUTOR_MODE"
+        if mode is ExecutorMode.SHADOW
+        else ""
+    )
+    where = limits.executor.quantum_env
+    return Check("mode", "", graded(Level.OK, warn=bool(words)), f"{mode} on {where}", "live", words)

@@ -124,15 +124,13 @@ def _consumer(group: Group, picture: Picture, limits: Limits, now_ms: int) -> Ch
 
 
 def _dead(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
-    found = [stream for stream in picture.streams if stream.dead]
-    for stream in found:
-        age_ms = now_ms - written_ms(stream.dead_last_id) if stream.dead_last_id else limits.window_ms + 1
+    found = [dead for dead in picture.dead if dead.count]
+    for dead in found:
+        age_ms = now_ms - written_ms(dead.last_id) if dead.last_id else limits.window_ms + 1
         recent = age_ms <= limits.window_ms
-        words = f"malformed entries: quantum redis XREVRANGE quantum:stream:{stream.name}.dead + - COUNT 1"
-        yield Check(
-            "dead_letters", stream.name, graded(Level.OK, warn=recent), f"{stream.dead}, last {span(age_ms)} ago", "0",
-            words if recent else "",
-        )  # fmt: skip
+        words = f"malformed entries: quantum tail {dead.name}.dead" if recent else ""
+        level = graded(Level.OK, warn=recent)
+        yield Check("dead_letters", dead.name, level, f"{dead.count}, last {span(age_ms)} ago", "0", words)
     if not found:
         yield Check("dead_letters", "", Level.OK, "0", "0")
 

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from quantum_common.state import GovernorState, Hold, Ledger, Portfolio, Snapshot
+from quantum_common.state import (
+    EngineModel,
+    EngineVerdict,
+    GovernorState,
+    Hold,
+    Ledger,
+    MarketState,
+    Portfolio,
+    Snapshot,
+)
 from services.cli.redis_link import Entry
 
 Fields = Mapping[str, str]
@@ -11,14 +20,20 @@ Fields = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: entries it holds, its newest id (empty where it never had one), what was put aside as malformed."""
+    """One stream: how many entries it holds, and the newest's id, empty where it has none."""
 
     name: str
     length: int
-    first_id: str
     last_id: str
-    dead: int
-    dead_last_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """What was put aside of one stream as malformed: how many entries, and the newest's id."""
+
+    name: str
+    count: int
+    last_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +61,8 @@ class Symbol:
     ledger: Ledger | None = None
     hold: Hold | None = None
     stop: Fields = field(default_factory=dict)
-    market: Fields = field(default_factory=dict)
-    verdict: Fields = field(default_factory=dict)
+    market: MarketState | None = None
+    verdict: EngineVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +86,9 @@ class Picture:
     portfolio: Portfolio | None = None
     beats: Mapping[str, Fields] = field(default_factory=dict)
     budget: Fields = field(default_factory=dict)
-    model: Fields = field(default_factory=dict)
+    model: EngineModel | None = None
     streams: tuple[Stream, ...] = ()
+    dead: tuple[Dead, ...] = ()
     groups: tuple[Group, ...] = ()
     symbols: Mapping[str, Symbol] = field(default_factory=dict)
     windows: Mapping[str, Window] = field(default_factory=dict)

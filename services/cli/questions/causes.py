@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.cli.health.check import Check, Level
-from services.cli.health.daemons import whole
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Picture, Symbol
 from services.cli.spans import span
@@ -74,11 +73,8 @@ def _particular(name: str, symbol: Symbol, limits: Limits, now_ms: int) -> Itera
             f"{hold.ledger_position_amt}; quantum reconcile tells more, quantum reconcile release lifts it"
         )
         yield Cause("hold", words, exits=False)
-    recorded_ms = whole(symbol.market.get("ts_ms"))
-    if recorded_ms is None:
+    if symbol.market is None:
         yield Cause("bars", "the engine has had no closed bar of it: does the exchange list and trade it?")
-    elif now_ms - recorded_ms > limits.bars_within_ms:
-        words = (
-            f"no closed bar for {span(now_ms - recorded_ms)}, and one a minute is due: journalctl -u quantum-ai-engine"
-        )
+    elif (age_ms := now_ms - symbol.market.ts_ms) > limits.bars_within_ms:
+        words = f"no closed bar for {span(age_ms)}, and one a minute is due: journalctl -u quantum-ai-engine"
         yield Cause("bars", words)

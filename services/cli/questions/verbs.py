@@ -8,6 +8,7 @@ import typer
 from services.cli.health.command import run_health
 from services.cli.options import parse_duration
 from services.cli.questions.answer import Manner
+from services.cli.questions.trace import run_trace
 from services.cli.questions.why_command import run_why
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Given the `quantum` command, add the questions to it."""
     app.command()(health)
     app.command()(why)
+    app.command()(trace)
 
 
 def manner(folder: Path | None, as_json: bool, watch: bool, every: str) -> Manner:  # noqa: FBT001 - as typed
@@ -50,3 +52,14 @@ def why(
 ) -> None:
     """Why is it not trading? Entries and exits apart, with the value and the limit that decided."""
     raise typer.Exit(run_why(symbol, manner(dir_, json, watch, every), parse_duration(since)))
+
+
+def trace(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A wish, plan, order, client order or trade.")],
+    json: Json = False,  # noqa: FBT002
+    watch: Watch = False,  # noqa: FBT002
+    every: Every = "2s",
+    dir_: RunDir = None,
+) -> None:
+    """Every hop of one wish with its time, from the intent to the ledger. The beginning of an id will do."""
+    raise typer.Exit(run_trace(id_, manner(dir_, json, watch, every)))

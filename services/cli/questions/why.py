@@ -6,17 +6,17 @@ from enum import StrEnum
 
 from quantum_common.messages import EvalType
 from quantum_common.money import plain
+from quantum_common.state import EngineVerdict
 from services.cli.health.books import position
-from services.cli.health.daemons import whole
 from services.cli.health.limits import Limits
-from services.cli.health.picture import Fields, Picture, Symbol
+from services.cli.health.picture import Picture, Symbol
 from services.cli.questions.causes import Cause, particular
 from services.cli.questions.story import Mark, Step, standing
 from services.cli.questions.threads import Gauge, Thread
 from services.cli.spans import span
 
 # What the engine says on most bars of a pipeline that does well; it says nothing against the last wish.
-ROUTINE = frozenset({"standing", "quiet", "not_its_turn", "between_decisions"})
+ROUTINE = frozenset({"entry", "standing", "quiet", "not_its_turn", "between_decisions"})
 UNDER_WAY_MS = 2_000
 ENGINE_SAYS = {
     "cold": "it is still reading its history of bars",
@@ -25,6 +25,7 @@ ENGINE_SAYS = {
     "no_portfolio": "there is no portfolio; P3.3 writes it",
     "standing": "a position stands, and is not added to",
     "not_tradable": "the exchange does not trade it now",
+    "between_decisions": "entries are decided on at the closes of longer bars",
     "quiet": "it was asked for lately, and is not asked for again so soon",
     "not_its_turn": "it is not its turn on this bar",
     "no_signal": "the model sees nothing in it",
@@ -95,10 +96,9 @@ def _entries(causes: list[Cause], symbol: Symbol, threads: list[Thread], now_ms:
     if causes:
         return _caused(causes[0])
     says = symbol.verdict
-    spoken_ms = whole(says.get("ts_ms")) or 0
-    if threads and (threads[0].began_ms >= spoken_ms - UNDER_WAY_MS or says.get("why", "") in {"", "entry", *ROUTINE}):
+    if threads and (says is None or says.why in ROUTINE or threads[0].began_ms >= _decided_ms(says) - UNDER_WAY_MS):
         return _told(threads, now_ms)
-    return _engine(says, spoken_ms, symbol)
+    return _engine(symbol)
 
 
 def _exits(causes: list[Cause], symbol: Symbol, threads: list[Thread], now_ms: int) -> Line:
@@ -160,14 +160,18 @@ def _stage(step: Step) -> str:
     return STAGES.get(step.name, step.name)
 
 
-def _engine(says: Fields, spoken_ms: int, symbol: Symbol) -> Line:
+def _decided_ms(says: EngineVerdict) -> int:
+    """Return when the engine decided: a verdict is written anew with each bar, and stands between two decisions."""
+    return says.ts_ms - (says.bar_close_ms - says.decided_bar_ms)
+
+
+def _engine(symbol: Symbol) -> Line:
     """Return what the engine said on the last bar that it decided on."""
-    reason = says.get("why", "")
-    if not reason:
-        if position(symbol):
-            return Line(How.NO_WISH, "ai-engine", ENGINE_SAYS["standing"])
-        return Line(How.NO_WISH, "ai-engine", "the engine has not decided on a bar of it yet")
-    value, limit = says.get("value", ""), says.get("limit", "")
-    gauge = Gauge(reason, ok=False, value=value, limit=limit)
-    meaning = f" ({ENGINE_SAYS[reason]})" if reason in ENGINE_SAYS else ""
-    return Line(How.NO_WISH, "ai-engine", f"{gauge.words()}{meaning}", spoken_ms, gauge)
+    says = symbol.verdict
+    if says is None:
+        standing_now = ENGINE_SAYS["standing"] if position(symbol) else "the engine has not decided on a bar of it yet"
+        return Line(How.NO_WISH, "ai-engine", standing_now)
+    value, limit = (plain(one) if one is not None else "" for one in (says.value, says.limit))
+    gauge = Gauge(says.why, ok=False, value=value, limit=limit)
+    meaning = f" ({ENGINE_SAYS[says.why]})" if says.why in ENGINE_SAYS else ""
+    return Line(How.NO_WISH, "ai-engine", f"{gauge.words()}{meaning}", _decided_ms(says), gauge)
