@@ -49,6 +49,11 @@ class Thread:
                 return entry[1][name]
         return ""
 
+    def done(self) -> str:
+        """Return what an executed wish did: `OPEN BUY 2`; a moved stop fills nothing."""
+        filled = self.said("filled_qty")
+        return " ".join((self.said("action"), *((self.said("side"), filled) if filled not in {"", "0"} else ())))
+
     @property
     def began_ms(self) -> int:
         """Return when the first that is known of it was written."""

@@ -8,6 +8,11 @@ import typer
 from services.cli.health.command import run_health
 from services.cli.options import parse_duration
 from services.cli.questions.answer import Manner
+from services.cli.questions.gates import run_gates
+from services.cli.questions.lag import run_lag
+from services.cli.questions.orders import run_orders
+from services.cli.questions.positions import run_positions
+from services.cli.questions.tail import Wanted, run_tail
 from services.cli.questions.trace import run_trace
 from services.cli.questions.why_command import run_why
 
@@ -20,9 +25,8 @@ Since = Annotated[str, typer.Option("--since", metavar="TIME", help="How far bac
 
 def register(app: typer.Typer) -> None:
     """Given the `quantum` command, add the questions to it."""
-    app.command()(health)
-    app.command()(why)
-    app.command()(trace)
+    for verb in (health, why, trace, positions, orders, gates, lag, tail):
+        app.command()(verb)
 
 
 def manner(folder: Path | None, as_json: bool, watch: bool, every: str) -> Manner:  # noqa: FBT001 - as typed
@@ -63,3 +67,63 @@ def trace(
 ) -> None:
     """Every hop of one wish with its time, from the intent to the ledger. The beginning of an id will do."""
     raise typer.Exit(run_trace(id_, manner(dir_, json, watch, every)))
+
+
+def positions(
+    json: Json = False,  # noqa: FBT002
+    watch: Watch = False,  # noqa: FBT002
+    every: Every = "2s",
+    dir_: RunDir = None,
+) -> None:
+    """What we did beside what the exchange says, with age, profit and stop; 1 where they differ."""
+    raise typer.Exit(run_positions(manner(dir_, json, watch, every)))
+
+
+def orders(
+    symbol: Annotated[str | None, typer.Argument(help="One symbol; each where it is left out.")] = None,
+    last: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    json: Json = False,  # noqa: FBT002
+    watch: Watch = False,  # noqa: FBT002
+    every: Every = "2s",
+    dir_: RunDir = None,
+) -> None:
+    """The latest orders: quantity, filled, price, position after."""
+    raise typer.Exit(run_orders(symbol, last, manner(dir_, json, watch, every)))
+
+
+def gates(
+    since: Since = "10m",
+    json: Json = False,  # noqa: FBT002
+    watch: Watch = False,  # noqa: FBT002
+    every: Every = "2s",
+    dir_: RunDir = None,
+) -> None:
+    """How plans ended: entries and exits apart, the share of each gate, an example."""
+    raise typer.Exit(run_gates(parse_duration(since), manner(dir_, json, watch, every)))
+
+
+def lag(
+    last: Annotated[int, typer.Option(min=1, max=10_000, help="Over how many of the latest wishes.")] = 500,
+    json: Json = False,  # noqa: FBT002
+    watch: Watch = False,  # noqa: FBT002
+    every: Every = "2s",
+    dir_: RunDir = None,
+) -> None:
+    """How far each consumer group is, and what each hop takes: p50, p99, maximum."""
+    raise typer.Exit(run_lag(last, manner(dir_, json, watch, every)))
+
+
+def tail(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command line
+    stream: Annotated[str, typer.Argument(help="intent, plan, permit, result, journal, governor or reconcile.")],
+    symbol: Annotated[str | None, typer.Option(help="Entries of this symbol alone.")] = None,
+    gate: Annotated[str | None, typer.Option(help="Entries with this gate alone.")] = None,
+    decision: Annotated[str | None, typer.Option(help="EXECUTE, BLOCKED; of permits ALLOW, REFUSE.")] = None,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="All from so long ago.")] = "",
+    last: Annotated[int, typer.Option(min=0, max=10_000, help="Without --since: how many of before.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes.")] = True,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+    dir_: RunDir = None,
+) -> None:
+    """The entries of a stream as they come, in words, until Ctrl-C."""
+    wanted = Wanted(symbol, gate, decision, parse_duration(since) if since else None, last)
+    raise typer.Exit(run_tail(stream, wanted, manner(dir_, json, watch=False, every="1s"), follow=follow))

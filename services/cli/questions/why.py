@@ -126,7 +126,7 @@ def _told(threads: list[Thread], now_ms: int) -> Line:
     step = standing(newest, now_ms)
     plan_id = newest.said("plan_id")
     if step.mark is Mark.DONE:
-        words = f"the last wish was executed {span(now_ms - newest.began_ms)} ago: {_done(newest)}"
+        words = f"the last wish was executed {span(now_ms - newest.began_ms)} ago: {newest.done()}"
         return Line(How.TRADES, "exchange", words, newest.began_ms, None, plan_id)
     if step.mark is Mark.WAITING:
         young = now_ms - newest.began_ms <= UNDER_WAY_MS
@@ -142,12 +142,6 @@ def _told(threads: list[Thread], now_ms: int) -> Line:
     gauge = step.gauge.words() if step.gauge is not None else step.words
     words = f"{gauge} ({newest.said('action')} {newest.said('side')}{times})"
     return Line(How.STOPPED, _stage(step), words, since.began_ms, step.gauge, plan_id)
-
-
-def _done(thread: Thread) -> str:
-    """Return what an executed wish did: `OPEN BUY 2`; a moved stop fills nothing."""
-    filled = thread.said("filled_qty")
-    return " ".join((thread.said("action"), *((thread.said("side"), filled) if filled not in {"", "0"} else ())))
 
 
 def _gate(step: Step) -> str:
