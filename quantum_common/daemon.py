@@ -1,7 +1,8 @@
 """What makes a service a daemon: the only event loop, signals, heartbeats, exit statuses.
 
 A daemon exits with 0 after SIGTERM or SIGINT, with 78 on a setting that an operator must mend (one line says which),
-and with 1 on a broken invariant, so that systemd starts it again.
+and with 1 on a broken invariant, so that systemd starts it again. SIGHUP reads the settings anew. `--check` only says
+whether they are right: `systemctl reload` asks that first.
 """
 
 import asyncio
@@ -15,22 +16,28 @@ import uvloop
 
 from quantum_common.durability import DurabilityRefused, require_durable
 from quantum_common.exchange.port import ConfigurationRefused
+from quantum_common.exchange.supervision import cancelled
 from quantum_common.keys import Keys
 from quantum_common.lease import LeaseLost
 from quantum_common.log import setup
 from quantum_common.metrics_server import MetricsServer
+from quantum_common.progress import Peer
 from quantum_common.redis_client import UNREACHABLE, connect
 from quantum_common.runtime import Runtime, S
 from quantum_common.settings import EXIT_CONFIG, SettingsError, load, shown, without_password
 from quantum_common.version import build_id
 
 HEARTBEAT_EVERY_MS = 2_000
+WATCH_EVERY_MS = 2_000
+START_PATIENCE_MS = 20_000  # a start that waits for a peer for longer counts as done: its status line says for what
 
 
 def run_daemon(service: str, settings: type[S], start: Callable[[Runtime[S]], Awaitable[None]]) -> NoReturn:
     """Given a service's name, its settings class and its start, run it until a signal. Exits the process."""
     try:
         values = load(settings, service)
+        if sys.argv[1:] == ["--check"]:
+            sys.exit(0)
         runtime = Runtime(
             service, values, connect(values), Keys(values.quantum_key_prefix), setup(values.quantum_log_level, service)
         )
@@ -48,17 +55,22 @@ async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitabl
     def end() -> None:
         asked.set()
         runtime.stop.set()
+        runtime.notifier.stopping()
+        runtime.notifier.status("stopping: finishing what is in hand")
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runtime.reload)
     log, started_ms = runtime.log, runtime.clock.now_ms()
     log.info("starting", build=build_id(), settings=shown(runtime.settings))
+    runtime.progress.peers.append(Peer("redis", started_ms, lambda: runtime.heard_redis_ms))
     door = MetricsServer(runtime.settings.quantum_metrics_port, runtime.metrics.render, runtime.fit, log)
-    serving = asyncio.create_task(door.run(runtime.pause, runtime.stop.is_set))
+    serving = door.run(runtime.pause, runtime.stop.is_set)
+    beside = {asyncio.create_task(loop) for loop in (_be_patient(runtime), _watch(runtime), serving)}
     if not await _wait_for_redis(runtime):
-        await serving
+        await cancelled(beside)
         return 0
-    beat = asyncio.create_task(runtime.every(HEARTBEAT_EVERY_MS, lambda: runtime.heartbeat(started_ms)))
+    beside.add(asyncio.create_task(runtime.every(HEARTBEAT_EVERY_MS, lambda: runtime.heartbeat(started_ms))))
     body = asyncio.create_task(_body(runtime, start))
     stopping = asyncio.create_task(runtime.stop.wait())
     try:
@@ -81,14 +93,35 @@ async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitabl
         return 1
     finally:
         runtime.stop.set()
-        for task in (beat, body, stopping, serving):
-            task.cancel()
-        await asyncio.gather(beat, body, stopping, serving, return_exceptions=True)
+        await cancelled({*beside, body, stopping})
         with contextlib.suppress(*UNREACHABLE):
             await runtime.redis.delete(runtime.keys.heartbeat(runtime.service))
         await runtime.redis.aclose()
         log.info("stopped", handled=runtime.progress.handled, dead=runtime.progress.dead)
     return 0
+
+
+async def _be_patient(runtime: Runtime[S]) -> None:
+    """Do not keep what is ordered after this service waiting for ever."""
+    await runtime.pause(START_PATIENCE_MS)
+    if not runtime.stop.is_set():
+        runtime.notifier.ready()
+
+
+async def _watch(runtime: Runtime[S]) -> None:
+    """Feed the watchdog as long as there is progress, and say what does not come round where there is none."""
+    every_ms = min(WATCH_EVERY_MS, runtime.notifier.watchdog_ms // 4 or WATCH_EVERY_MS)
+    while not runtime.stop.is_set():
+        stuck = runtime.progress.stuck(runtime.clock.now_ms())
+        if stuck and not runtime.stuck:
+            runtime.log.error("no progress; the watchdog is not fed", what=stuck)
+        elif runtime.stuck and not stuck:
+            runtime.log.info("progress again")
+        runtime.stuck = stuck
+        if not stuck:
+            runtime.notifier.progress()
+        runtime.notifier.status(runtime.said())
+        await runtime.pause(every_ms)
 
 
 async def _body(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitable[None]]) -> None:
@@ -98,7 +131,7 @@ async def _body(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitable[Non
 
 async def _wait_for_redis(runtime: Runtime[S]) -> bool:
     """Wait until Redis answers. Return False where the daemon is to stop before that."""
-    said = False
+    said, runtime.status = False, "waiting for redis"
     while not runtime.stop.is_set():
         try:
             await runtime.redis.ping()
@@ -110,5 +143,6 @@ async def _wait_for_redis(runtime: Runtime[S]) -> bool:
             said = True
             await runtime.pause(500)
         else:
+            runtime.status = "starting"
             return True
     return False

@@ -60,7 +60,8 @@ class Holder:
             return False
         if self.boot != here.boot:
             return True
-        return self.space == here.space and _born(self.pid) != self.born
+        born = _born(self.pid)
+        return self.space == here.space and born != self.born and (bool(born) or not _exists(self.pid))
 
 
 def _machine() -> str:
@@ -88,6 +89,17 @@ def _born(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
         return stat.rpartition(")")[2].split()[19]
     return ""
+
+
+def _exists(pid: int) -> bool:
+    """Return whether there is such a process, also where /proc hides those of other users (ProtectProc)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Lease:

@@ -11,6 +11,12 @@ from structlog.typing import FilteringBoundLogger
 Log = FilteringBoundLogger
 
 
+def set_level(log: Log, level: str) -> None:
+    """Given a service's logger and a level, show what is at least that, wherever the logger was handed to."""
+    made = log.bind()  # the one logger behind the name; structlog keeps the level in its class
+    made.__class__ = structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
+
+
 def setup(level: str, service: str) -> Log:
     """Given the lowest level to show and the service's name, configure logging and return the service's logger."""
     number = logging.getLevelNamesMapping()[level.upper()]

@@ -10,13 +10,17 @@ from typing import Generic, TypeVar
 from quantum_common import metric_catalogue as catalogue
 from quantum_common import probes
 from quantum_common.clock import SystemClock
+from quantum_common.exchange.session import Session
 from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
 from quantum_common.lease import Lease
 from quantum_common.log import Log
 from quantum_common.metrics import Metrics
+from quantum_common.notify import Notifier
+from quantum_common.progress import Peer, Progress
 from quantum_common.redis_client import UNREACHABLE, Redis
-from quantum_common.settings import CommonSettings
-from quantum_common.stream import Consumer, Handler, Lane, Progress, symbol_lane
+from quantum_common.reload import reread, say
+from quantum_common.settings import CommonSettings, SettingsError
+from quantum_common.stream import Consumer, Handler, Lane, symbol_lane
 from quantum_common.trimming import trim
 from quantum_common.version import build_id
 
@@ -37,7 +41,11 @@ class Runtime(Generic[S]):
     clock: SystemClock = field(default_factory=SystemClock)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     progress: Progress = field(default_factory=Progress)
+    notifier: Notifier = field(default_factory=Notifier)
+    take_up: Callable[[S], None] | None = None  # set by a service that can follow new settings while it runs
     status: str = "starting"
+    stuck: str = ""  # what makes no progress, while something does not
+    heard_redis_ms: int = 0
     stop_within_s: float = 8.0
     lease_held: bool | None = None  # None where the service needs none
 
@@ -63,8 +71,14 @@ class Runtime(Generic[S]):
         return consumer.run(self.stop)
 
     async def every(self, period_ms: int, step: Callable[[], Awaitable[None]]) -> None:
-        """Take a step at once and again `period_ms` after each, until stopped; Redis out of reach is waited for."""
+        """Take a step at once and again `period_ms` after each, until stopped; Redis out of reach is waited for.
+
+        A step that does not come to its end in time is no progress. One without a period waits for what comes next.
+        """
+        what = f"the loop {getattr(step, '__qualname__', 'of a service')}"
         while not self.stop.is_set():
+            if period_ms:
+                self.progress.round(what, self.clock.now_ms(), period_ms)
             try:
                 await step()
             except UNREACHABLE as error:
@@ -119,6 +133,45 @@ class Runtime(Generic[S]):
                 task.cancel()
             await asyncio.gather(running, stopping, return_exceptions=True)
 
+    def reload(self) -> str:
+        """Read the settings anew, take up what the service can, log what changed, and return it in one line. A file
+        that is wrong is one error in the log, and everything stays as it was."""
+        self.notifier.reloading()
+        try:
+            found = reread(self.settings, self.service)
+            if self.take_up is not None:
+                self.take_up(found.settings)
+        except SettingsError as error:
+            self.log.error("reload refused; the settings of before hold", reason=str(error))
+            result = "refused"
+        else:
+            self.settings = found.settings
+            say(found, self.log)
+            result = str(found)
+        self.notifier.ready()
+        return result
+
+    def said(self) -> str:
+        """Return what `systemctl status` shows of this daemon: what it does, how much, and how long ago."""
+        progress = self.progress
+        words = [f"stuck: {self.stuck}" if self.stuck else self.status, f"{progress.handled} handled"]
+        if progress.last_message_ms:
+            words.append(f"the last {(self.clock.now_ms() - progress.last_message_ms) // 1000} s ago")
+        if progress.dead or progress.lost:
+            words.append(f"{progress.dead} dead letters, {progress.lost} lost")
+        if not progress.redis_up:
+            words.append("redis is out of reach")
+        return ", ".join(words)
+
+    def watch_exchange(self, session: Session) -> None:
+        """Given the line to the exchange, count its silence as no progress, and its order to wait as none of ours."""
+        self.progress.peers.append(
+            Peer(
+                "the exchange", self.clock.now_ms(), lambda: session.heard_ms,
+                lambda: session.budget.state.closed_until_ms,
+            )
+        )  # fmt: skip
+
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""
         with contextlib.suppress(TimeoutError):
@@ -129,6 +182,7 @@ class Runtime(Generic[S]):
         """Run the loops side by side until the daemon is to stop. The first that breaks ends all. `owns` are the
         streams that this service writes, and therefore trims."""
         self.status = "running"
+        self.notifier.ready()
         tasks = [asyncio.create_task(loop) for loop in loops]
         tasks.append(asyncio.create_task(self.every(TRIM_EVERY_MS, lambda: self._trim(owns))))
         stopping = asyncio.create_task(self.stop.wait())
@@ -178,7 +232,7 @@ class Runtime(Generic[S]):
             "version": build_id(),
             "started_ms": started_ms,
             "ts_ms": now_ms,
-            "status": self.status,
+            "status": f"stuck: {self.stuck}" if self.stuck else self.status,
             "lag": quiet_ms,
             "handled": self.progress.handled,
             "dead": self.progress.dead,
@@ -189,3 +243,4 @@ class Runtime(Generic[S]):
             pipe.hset(key, mapping={name: str(value) for name, value in fields.items()})
             pipe.pexpire(key, HEARTBEAT_TTL_MS)
             await pipe.execute()
+        self.heard_redis_ms = self.clock.now_ms()

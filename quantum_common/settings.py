@@ -19,8 +19,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic.fields import FieldInfo
 
 DEFAULT_CONFIG_DIR = Path("/etc/quantum")
+COMMON_FILE = "common.env"
 EXIT_CONFIG = 78
 _URL_PASSWORD = re.compile(r"(://[^/@]*):[^/@]*@")
+LIVE_CONFIRM = "QUANTUM_LIVE_CONFIRM"
+LIVE_WORDS = "I trade real money on binance"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -69,6 +72,9 @@ class CommonSettings(BaseModel):
     HOT: ClassVar[tuple[str, ...]] = ("quantum_log_level", "quantum_stream_keep_ms")
 
     quantum_env: Environment = Field(Environment.PAPER, description="paper, testnet or live")
+    quantum_live_confirm: str = Field(
+        "", description=f'"{LIVE_WORDS}", in common.env, while QUANTUM_ENV is live; else left out'
+    )
     quantum_redis_url: str = Field("unix:///run/redis/redis.sock", description="unix:///path or redis://host:port")
     quantum_redis_user: str = Field("", description="ACL user; empty: the default user")
     quantum_redis_password_file: Path | None = Field(None, description="file with the ACL user's password, mode 0600")
@@ -89,6 +95,19 @@ class CommonSettings(BaseModel):
         0, ge=0, le=65_535, description="loopback port of /metrics and /healthz, one a service; 0: none"
     )
     quantum_log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$", description="lowest level shown")
+
+    @model_validator(mode="after")
+    def _live_is_confirmed(self) -> Self:
+        """Real money takes a second line, in common.env: a confirmation, which stands there at no other time."""
+        live = self.quantum_env is Environment.LIVE
+        if live and self.quantum_live_confirm != LIVE_WORDS:
+            raise ValueError(
+                f"QUANTUM_ENV is live, and {LIVE_CONFIRM} does not confirm it; to trade real money, write "
+                f"{LIVE_CONFIRM}={LIVE_WORDS} into common.env"
+            )
+        if self.quantum_live_confirm and not live:
+            raise ValueError(f"{LIVE_CONFIRM} is set while QUANTUM_ENV is {self.quantum_env}; take it out")
+        return self
 
     @model_validator(mode="after")
     def _lease_outlasts_requests(self) -> Self:
@@ -135,9 +154,12 @@ def load(settings: type[_Settings], service: str, environ: Mapping[str, str] | N
     folder = config_dir(values)
     known = {name.upper() for name in settings.model_fields}
     found: dict[str, tuple[str, _Origin]] = {}
-    for file in ("common.env", f"{service}.env"):
+    for file in (COMMON_FILE, f"{service}.env"):
         found |= _read_file(folder / file, known)
     found |= {key: (values[key], _Origin(None, 0)) for key in known if values.get(key)}
+    said = found.get(LIVE_CONFIRM)
+    if said is not None and said[0] and said[1].path != folder / COMMON_FILE:
+        raise SettingsError(f"{said[1]}: {LIVE_CONFIRM}: is taken from {folder / COMMON_FILE} alone; move it there")
     try:
         return settings.model_validate({key.lower(): value for key, (value, _) in found.items() if value != ""})
     except ValidationError as error:

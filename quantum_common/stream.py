@@ -25,6 +25,7 @@ from quantum_common.keys import Keys
 from quantum_common.log import Log
 from quantum_common.messages import Malformed
 from quantum_common.meter import SILENT, Meter
+from quantum_common.progress import Progress
 from quantum_common.redis_client import BLOCK_MS, UNREACHABLE, Redis
 from quantum_common.scripts import Script
 
@@ -61,17 +62,6 @@ def symbol_lane(message: Message) -> str:
 
 
 @dataclass
-class Progress:
-    """What a heartbeat tells of a consumer."""
-
-    handled: int = 0
-    dead: int = 0
-    last_message_ms: int = 0
-    lost: int = 0
-    redis_up: bool = True
-
-
-@dataclass
 class Consumer:
     """Reads some streams for one group and hands each message to the stream's handler."""
 
@@ -103,6 +93,7 @@ class Consumer:
         """Consume until `stop` is set, then finish what is in hand. Raise what a handler broke on."""
         failures = 0
         while not stop.is_set() and self._broken is None:
+            self.progress.round(f"the consumer of {self.group}", self.clock.now_ms())
             try:
                 await self._meet_server(stop)
                 await self._claim_idle()
@@ -253,8 +244,9 @@ class Consumer:
             del self._lanes[lane], self._workers[lane]
 
     async def _handle(self, message: Message) -> None:
-        attempt = 0
+        attempt, what = 0, f"{message.stream} {message.id}"
         while True:
+            self.progress.round(what, self.clock.now_ms())
             try:
                 await self._handle_or_bury(message)
             except UNREACHABLE as error:
@@ -267,6 +259,7 @@ class Consumer:
                 await self.clock.sleep_ms(max(error.retry_after_ms, BACK_OFF_MS[min(attempt, len(BACK_OFF_MS) - 1)]))
                 attempt += 1
                 continue
+            self.progress.over(what)
             self.progress.handled += 1
             self.progress.last_message_ms = now_ms = self.clock.now_ms()
             self.meter.handled(message.stream, now_ms - message.written_ms)

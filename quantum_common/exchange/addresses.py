@@ -15,13 +15,15 @@ PAPER_KEY_PREFIX = "paper"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One exchange: the bases of its REST calls and websocket streams, without a slash at the end."""
+    """One exchange: the bases of its REST calls and websocket streams, without a slash at the end. `account_url` is
+    where a key's rights can be asked; empty where nowhere."""
 
     environment: Environment
     rest_url: str
     data_url: str
     stream_url: str
     order_socket_url: str
+    account_url: str = ""
 
     def class_attributes(self) -> dict[str, str]:
         """Return the URL attributes of a python-binance client that talks to this exchange and to no other."""
@@ -29,6 +31,7 @@ class Address:
         data = dict.fromkeys(("FUTURES_DATA_URL", "FUTURES_DATA_TESTNET_URL"), self.data_url)
         sockets = ("WS_FUTURES_URL", "WS_FUTURES_TESTNET_URL", "WS_FUTURES_DEMO_URL")
         unused = dict.fromkeys(_UNUSED, self.rest_url)
+        unused["MARGIN_API_URL"] = self.account_url or self.rest_url
         return unused | futures | data | dict.fromkeys(sockets, self.order_socket_url)
 
 
@@ -57,6 +60,7 @@ LIVE = Address(
     data_url="https://fapi.binance.com/futures/data",
     stream_url="wss://fstream.binance.com",
     order_socket_url="wss://ws-fapi.binance.com/ws-fapi/v1",
+    account_url="https://api.binance.com/sapi",
 )
 TESTNET = Address(
     environment=Environment.TESTNET,
@@ -79,6 +83,7 @@ def paper_address(url: str) -> Address:
         data_url=f"{base}/futures/data",
         stream_url=f"ws://{host}",
         order_socket_url=f"ws://{host}/ws-fapi/v1",
+        account_url=f"{base}/sapi",
     )
 
 

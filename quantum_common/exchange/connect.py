@@ -62,7 +62,10 @@ async def open_exchange(
         server_clock=server_clock,
         budget=budget,
     )
-    session = Session(client, server_clock, budget, keyed=credentials is not None)
+    rights_known = bool(address.account_url)
+    if credentials is not None and not rights_known:
+        logger.warning("this exchange does not tell whether the API key may withdraw", environment=address.environment)
+    session = Session(client, server_clock, budget, keyed=credentials is not None, rights_known=rights_known)
     user_stream = UserStream(session, address.stream_url, clock, logger)
     history = History(session)
     market_stream = MarketStream(symbols, address.stream_url, history, clock, logger)

@@ -1,7 +1,8 @@
 """One account's line to the exchange: every request passes its rate budget, and every failure gets its meaning here.
 
 Nothing is sent before the exchange's clock was read, its limits are known and, where there are keys, the account was
-found to be in one-way mode. The exchange being away at the start is no error: calls answer that it is unavailable.
+found to be in one-way mode by keys that cannot withdraw. The exchange being away at the start is no error: calls answer
+that it is unavailable.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ RULES_REFRESH_MS = 600_000
 RULES_AGE_MS_MAX = 3_600_000
 ONE = Cost(weight=1)
 ACCOUNT_CONFIG = Cost(weight=5)
+KEY_RIGHTS = Cost(weight=0)  # asked of another host, which counts for itself
 
 T = TypeVar("T")
 Failure = Refused | NotSent | Unknown
@@ -37,11 +39,23 @@ Failure = Refused | NotSent | Unknown
 class Session:
     """The client, its clock and its budget, and the two ways to use them: `attempt` a command, `read` data."""
 
-    def __init__(self, client: FuturesClient, server_clock: ServerClock, budget: Budget, *, keyed: bool) -> None:
+    def __init__(
+        self,
+        client: FuturesClient,
+        server_clock: ServerClock,
+        budget: Budget,
+        *,
+        keyed: bool,
+        rights_known: bool = True,
+    ) -> None:
+        """Given a client, its clock and its budget, whether it has keys, and whether this exchange tells what they may
+        do, make the line. Sends nothing."""
         self.client = client
         self.server_clock = server_clock
         self.budget = budget
         self._keyed = keyed
+        self.heard_ms = 0  # when the exchange last answered, whatever it said, by our own clock
+        self._rights_known = rights_known
         self._ready = False
         self._lock = asyncio.Lock()
         self._rules: Mapping[str, SymbolRules] = {}
@@ -61,13 +75,24 @@ class Session:
         if wait_ms:
             return NotSent("the rate budget is used up", wait_ms, rate_limited=True)
         try:
-            return await call()
+            return await self._answer(call)
         except ApiError as error:
             return self._accounted(outcome_of(error), lane, cost)
         except MalformedAnswer as malformed:
             return Unknown(f"malformed answer: {malformed}")
         except (aiohttp.ClientError, OSError) as error:
             return self._accounted(outcome_of_transport(error), lane, cost)
+
+    async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call, and note when the exchange answered it, be it with a refusal of its own."""
+        try:
+            answer = await call()
+        except ApiError as error:
+            if error.code is not None:
+                self.heard_ms = self.server_clock.clock.now_ms()
+            raise
+        self.heard_ms = self.server_clock.clock.now_ms()
+        return answer
 
     def _accounted(self, outcome: Failure, lane: Lane, cost: Cost) -> Failure:
         """Given a failure, return it with the wait that the budget makes of a rate limit; give back what a request cost
@@ -96,7 +121,7 @@ class Session:
         if wait_ms:
             raise ExchangeUnavailable("the rate budget is used up", wait_ms)
         try:
-            return await call()
+            return await self._answer(call)
         except ApiError as error:
             require_accepted_key(error.code, error.text)
             raise _unavailable(self._accounted(outcome_of(error), lane, cost)) from error
@@ -143,11 +168,16 @@ class Session:
             await self._refresh_rules()
             if self._keyed:
                 require_one_way(*await self._read(Lane.RESOLVE, ACCOUNT_CONFIG, self._account_config))
+                if self._rights_known:
+                    require_no_withdrawals(await self._read(Lane.RESOLVE, KEY_RIGHTS, self._may_withdraw))
             self._ready = True
 
     async def _account_config(self) -> tuple[Any, Any]:
         config = await self.client.futures_account_config()
         return field(config, "dualSidePosition"), field(config, "canTrade")
+
+    async def _may_withdraw(self) -> Any:
+        return field(await self.client.get_account_api_permissions(), "enableWithdrawals")
 
     async def _refresh_rules(self) -> None:
         limits, self._rules = await self._read(Lane.SNAPSHOT, ONE, self._exchange_info)
@@ -182,3 +212,11 @@ def require_one_way(dual_side: object, can_trade: object) -> None:
         raise ConfigurationRefused("the account is in hedge mode; set its position mode to one-way")
     if can_trade is not True:
         raise ConfigurationRefused("the account may not trade; check its state and the key's permissions")
+
+
+def require_no_withdrawals(may_withdraw: object) -> None:
+    """Given what the exchange says of our key, raise ConfigurationRefused unless it surely cannot withdraw."""
+    if may_withdraw is not False:
+        raise ConfigurationRefused(
+            "the API key may withdraw; make one that may read and trade futures and nothing else, and delete this one"
+        )

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from quantum_common.clock import Clock
 from quantum_common.exchange.port import Bar, ExchangeUnavailable, MarketPort, SymbolRules
 from quantum_common.log import Log
+from quantum_common.progress import Progress
 from quantum_common.state import EngineVerdict, Portfolio
-from quantum_common.stream import Progress
 from services.ai_engine.bars import BarFault, DeadBar
 from services.ai_engine.decide import decide
 from services.ai_engine.features import Features, Ignored, SymbolFeatures, Updated

@@ -30,6 +30,12 @@ async def start(runtime: Runtime[AiSettings]) -> None:
             policy=policy,
             progress=runtime.progress,
         )  # fmt: skip
+
+        def take_up(new: AiSettings) -> None:
+            engine.policy, engine.model = new.policy, momentum_model(new.policy)
+
+        runtime.take_up = take_up
+        runtime.watch_exchange(exchange.session)
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         runtime.metrics.probes.append(probes.exchange(exchange.session))
         runtime.metrics.probes += (

@@ -18,6 +18,12 @@ async def start(runtime: Runtime[BridgeSettings]) -> None:
     async with open_exchange(settings, None, (), clock, log) as exchange:
         state = RedisState(runtime.redis, keys, log, runtime.metrics)
         bridge = Bridge(state, exchange.market, clock, settings.limits, keys.prefix, log)
+
+        def take_up(new: BridgeSettings) -> None:
+            bridge.limits = new.limits
+
+        runtime.take_up = take_up
+        runtime.watch_exchange(exchange.session)
         await bridge.refresh_rules()
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         runtime.metrics.probes.append(probes.exchange(exchange.session))

@@ -51,6 +51,11 @@ class Executor:
         self.allowlist = frozenset(self.settings.intent_executor_allowlist)
         self._fate = Fate(self.store, self.exchange, self.clock, self.log, self.settings)
 
+    def take_up(self, settings: ExecutorSettings) -> None:
+        """Follow new settings from the next plan on. The fence is not among them: what was sent is held to the old."""
+        self.settings = self._fate.settings = settings
+        self.allowlist = frozenset(settings.intent_executor_allowlist)
+
     async def recover(self) -> None:
         """Begin a quarantine: what an earlier life, or a Redis that forgot it, may have sent can still turn up until
         the fence has passed. Plans made from now on are not concerned."""

@@ -33,6 +33,13 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
             orders = Muted(exchange.orders)
         executor = Executor(store, orders, runtime.clock, runtime.log, settings)
         warden = Warden(store, orders, runtime.clock, runtime.log, settings)
+
+        def take_up(new: ExecutorSettings) -> None:
+            executor.take_up(new)
+            warden.settings = new
+
+        runtime.take_up = take_up
+        runtime.watch_exchange(exchange.session)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         runtime.metrics.probes.append(probes.exchange(exchange.session))

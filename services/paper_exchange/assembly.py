@@ -72,6 +72,7 @@ def open_exchange(
         on_end=on_end,
         origin_ms=opened.origin_ms,
         identity=opened.identity,
+        key_withdraws=options.withdrawals,
     )
     exchange.retick()
     exchange.save_position()

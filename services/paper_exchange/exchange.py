@@ -62,6 +62,7 @@ class Exchange:
     on_end: Callable[[int], None]
     origin_ms: int
     identity: str
+    key_withdraws: bool = False
     _last_ms: int = 0
     _saved_position: bytes = b""
 

@@ -46,6 +46,7 @@ class Options:
     reduce_only_excess: ReduceOnlyExcess
     retain: int  # finished orders and trades kept in memory; 0 is all
     fault_seed: int
+    withdrawals: bool  # the API key may withdraw: what a careful client refuses
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
@@ -83,6 +84,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         retain=found.retain,
         reduce_only_excess=ReduceOnlyExcess(found.reduce_only_excess),
         fault_seed=found.fault_seed,
+        withdrawals=found.withdrawals,
     )
 
 
@@ -122,6 +124,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="finished orders and trades kept in memory, 2 KB each; older ones come from --state",
     )
     add("--fault-seed", type=_whole(0, 2**63), default=1, help="seed of the fault menu's chance")
+    add(
+        "--withdrawals", action="store_true", help="give the API key the right to withdraw, which clients should refuse"
+    )
     return parser
 
 

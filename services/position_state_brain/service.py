@@ -56,6 +56,13 @@ class PositionStateBrain:
         self.requests = Requests(self.store, self.books, self.drifts, self.clock, self.log)
         self._allowlist = frozenset(self.settings.p33_allowlist)
 
+    def take_up(self, settings: P33Settings) -> None:
+        """Follow new settings from the next plan and the next cycle on."""
+        self.settings = self.drifts.settings = settings
+        self.books.facts_kept = settings.p33_facts_kept
+        self.watch.take_up(settings)
+        self._allowlist = frozenset(settings.p33_allowlist)
+
     async def recover(self) -> None:
         """Fold the ledgers anew; then everything is read from the exchange again, before the first permit."""
         await self.watch.recover()

@@ -41,10 +41,13 @@ class Watch:
     _wallet_read_ms: int = 0
 
     def __post_init__(self) -> None:
-        self._limits = PortfolioLimits(
-            self.settings.p33_exposure_cap_usd, self.settings.p33_unstopped_risk_pct / Decimal(100)
-        )
         self._source = self.settings.quantum_env.source
+        self.take_up(self.settings)
+
+    def take_up(self, settings: P33Settings) -> None:
+        """Measure the portfolio by these settings from now on."""
+        self.settings = settings
+        self._limits = PortfolioLimits(settings.p33_exposure_cap_usd, settings.p33_unstopped_risk_pct / Decimal(100))
 
     async def recover(self) -> None:
         """Take up the peak equity and the holds as they stand. Raise ConfigurationRefused where what stands in Redis

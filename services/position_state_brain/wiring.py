@@ -27,6 +27,9 @@ async def start(runtime: Runtime[P33Settings]) -> None:
         store = RedisStore(runtime.redis, keys, lease.fence, runtime.metrics)
         brain = PositionStateBrain(store, exchange.account, runtime.clock, runtime.log, settings)
 
+        runtime.take_up = brain.take_up
+        runtime.watch_exchange(exchange.session)
+
         async def recover() -> None:
             await lease.renew()  # it may have run out while an earlier try was stopped or waited
             await brain.recover()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
+from quantum_common import lease as lease_module
 from quantum_common.keys import Keys
 from quantum_common.lease import Holder, Lease, LeaseLost
 from quantum_common.scripts import Fenced, Script
@@ -92,3 +94,13 @@ def test_a_holder_is_written_and_read_back() -> None:
     assert not replace(me, machine="", boot="an earlier one").surely_gone(replace(me, machine=""))
     assert not replace(me, space="a container's", pid=1).surely_gone(me)
     assert Holder.parse("somebody") is None
+
+
+def test_a_holder_whose_process_proc_hides_from_us_is_not_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under ProtectProc=invisible the processes of other users are not in /proc, and live all the same."""
+    me = Holder.me()
+    monkeypatch.setattr(lease_module, "_born", lambda pid: "")
+    assert not me.surely_gone(me)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert replace(me, pid=ended.pid).surely_gone(me)

@@ -1,7 +1,9 @@
 """The frame of a daemon, as a process: its exit statuses, its signals, its heartbeat, a Redis that goes and comes."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -214,6 +216,68 @@ def test_a_daemon_goes_on_by_itself_after_redis_was_gone(start: Start, tmp_path:
     finally:
         client.close()
         server.stop()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """The socket on which a service manager listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(15)
+        yield channel
+
+
+def until_told(manager: socket.socket, *words: str) -> None:
+    """Wait until the service manager has been told each of these, in this order."""
+    for word in words:
+        while word not in manager.recv(4096).decode():
+            pass
+
+
+def test_a_daemon_tells_its_service_manager_what_it_does(
+    start: Start, server: Any, redis_server: embedded_redis.EmbeddedRedis, manager: socket.socket
+) -> None:
+    process = start(redis_server.url, NOTIFY_SOCKET=manager.getsockname(), WATCHDOG_USEC="200000")
+    server.xadd("in", {"n": "1"})
+    until_told(manager, "READY=1", "WATCHDOG=1", "STATUS=running, 1 handled, the last ", "WATCHDOG=1")
+    process.send_signal(signal.SIGTERM)
+    until_told(manager, "STOPPING=1", "STATUS=stopping")
+    assert end(process)[0] == 0
+
+
+def test_a_hangup_takes_up_what_it_can_and_says_what_waits(
+    start: Start, redis_server: embedded_redis.EmbeddedRedis, manager: socket.socket, tmp_path: Path
+) -> None:
+    process = start(redis_server.url, NOTIFY_SOCKET=manager.getsockname())
+    until_told(manager, "STATUS=running")
+    (tmp_path / "common.env").write_text("QUANTUM_LOG_LEVEL=debug\nQUANTUM_LEASE_MS=9000\n")
+    process.send_signal(signal.SIGHUP)
+    until_told(manager, "RELOADING=1", "READY=1")
+    (tmp_path / "common.env").write_text("QUANTUM_LEASE_MS=long\n")
+    process.send_signal(signal.SIGHUP)
+    until_told(manager, "RELOADING=1", "READY=1")
+    process.send_signal(signal.SIGTERM)
+    status, errors = end(process)
+    assert status == 0
+    said = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+    assert [line["new"] for line in said if line["event"] == "setting taken up"] == ["debug"]
+    assert [line["key"] for line in said if line["event"].startswith("setting changed")] == ["QUANTUM_LEASE_MS"]
+    refused = [line for line in said if line["level"] == "error"]
+    assert [line["event"] for line in refused] == ["reload refused; the settings of before hold"]
+    assert refused[0]["reason"].startswith(f"{tmp_path}/common.env:1: QUANTUM_LEASE_MS=long: ")
+
+
+@pytest.mark.parametrize(("line", "expected"), [("QUANTUM_LOG_LEVEL=debug", 0), ("QUANTUM_LOG_LEVEL=loud", 78)])
+def test_a_check_says_whether_the_settings_are_right_and_starts_nothing(
+    tmp_path: Path, line: str, expected: int
+) -> None:
+    (tmp_path / "common.env").write_text(f"{line}\n")
+    checked = subprocess.run(
+        [sys.executable, "-m", "services.governor", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path)}, check=False,
+    )  # fmt: skip
+    assert checked.returncode == expected
+    assert checked.stderr.count("\n") == (1 if expected else 0)
 
 
 async def test_a_step_is_tried_again_where_redis_is_out_of_reach(redis: Redis) -> None:

@@ -41,7 +41,7 @@ def test_every_change_is_told_with_both_values_as_a_file_holds_them() -> None:
 
 
 def test_what_is_taken_up_is_hot_and_the_rest_stays() -> None:
-    new = example(example_allowlist="ETHUSDT", example_count=4, quantum_env="live", quantum_stream_keep_ms=60_000)
+    new = example(example_allowlist="ETHUSDT", example_count=4, quantum_env="testnet", quantum_stream_keep_ms=60_000)
     now = taken_up(example(), new)
     assert now == example(example_allowlist="ETHUSDT", quantum_stream_keep_ms=60_000)
     assert [change.key for change in changes(now, new)] == ["QUANTUM_ENV", "EXAMPLE_COUNT"]

@@ -63,6 +63,11 @@ def account_config(call: Call) -> dict[str, Any]:
     return answers.account_config(call.exchange.engine.account())
 
 
+def api_restrictions(call: Call) -> dict[str, Any]:
+    """GET sapi account/apiRestrictions: what the API key may do."""
+    return answers.api_restrictions(withdraws=call.exchange.key_withdraws)
+
+
 def symbol_config(call: Call) -> list[dict[str, Any]]:
     """GET symbolConfig."""
     wanted = call.params.text("symbol")
@@ -219,6 +224,7 @@ ENDPOINTS = (
     Endpoint("GET", "/fapi/v3/balance", balance, 5),
     Endpoint("GET", "/fapi/v2/balance", balance, 5),
     Endpoint("GET", "/fapi/v1/accountConfig", account_config, 5),
+    Endpoint("GET", "/sapi/v1/account/apiRestrictions", api_restrictions, 0, shows_weight=False),
     Endpoint("GET", "/fapi/v1/symbolConfig", symbol_config, 5, symbol=Symbol.OPTIONAL),
     Endpoint("POST", "/fapi/v1/leverage", set_leverage, symbol=Symbol.REQUIRED, required=("leverage",)),
     Endpoint("POST", "/fapi/v1/marginType", set_margin_type, symbol=Symbol.REQUIRED, required=("marginType",)),

@@ -144,6 +144,23 @@ def account_config(view: AccountView) -> dict[str, Any]:
     }
 
 
+def api_restrictions(*, withdraws: bool) -> dict[str, Any]:
+    """Given whether the key may withdraw, return apiRestrictions: it may read and trade futures."""
+    return {
+        "ipRestrict": False,
+        "createTime": 0,
+        "enableReading": True,
+        "enableWithdrawals": withdraws,
+        "enableInternalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": True,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+        "enablePortfolioMarginTrading": False,
+        "enableSpotAndMarginTrading": False,
+    }
+
+
 def asset_row(view: AccountView) -> dict[str, Any]:
     """Given the account, return the row of its one asset in v3/account."""
     return {

@@ -10,7 +10,7 @@ import pytest
     ("environ", "complaint"),
     [
         ({}, "AI_SYMBOLS: not set"),
-        ({"AI_SYMBOLS": "BTCUSDT", "AI_PROFILE": "explore", "QUANTUM_ENV": "live"}, "AI_PROFILE=explore"),
+        ({"AI_SYMBOLS": "BTCUSDT", "AI_PROFILE": "explore", "QUANTUM_ENV": "testnet"}, "AI_PROFILE=explore"),
         ({"AI_SYMBOLS": "BTCUSDT,,ETHUSDT"}, "AI_SYMBOLS=BTCUSDT,,ETHUSDT"),
     ],
 )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from quantum_common.settings import CommonSettings, SettingsError, load
+from quantum_common.settings import LIVE_WORDS, CommonSettings, SettingsError, load
 from services.ai_engine.policy import ProfileName
 from services.ai_engine.settings import AiSettings
 
@@ -22,6 +22,8 @@ def test_explore_runs_on_the_paper_exchange(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", ["testnet", "live"])
 def test_explore_is_refused_outside_the_paper_exchange(tmp_path: Path, environment: str) -> None:
+    if environment == "live":
+        (tmp_path / "common.env").write_text(f"QUANTUM_LIVE_CONFIRM={LIVE_WORDS}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"AI_PROFILE=explore .* refused while QUANTUM_ENV is") as refused:
         load_with(tmp_path, AI_SYMBOLS="BTCUSDT", AI_PROFILE="explore", QUANTUM_ENV=environment)
     assert "\n" not in str(refused.value)

@@ -38,6 +38,7 @@ INFO: dict[str, Any] = {
     ],
 }
 CONFIG = {"dualSidePosition": False, "canTrade": True}
+RIGHTS = {"enableReading": True, "enableFutures": True, "enableWithdrawals": False}
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ Script = Reply | Callable[[Asked], Reply | Awaitable[Reply]]
 
 @dataclass
 class ScriptedExchange:
-    """Scripts by "METHOD path" below /fapi; `asked` holds every request, `sockets` every open websocket."""
+    """Scripts by "METHOD path", the path without /fapi; `asked` holds every request, `sockets` every open websocket."""
 
     scripts: dict[str, Script] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -141,6 +142,7 @@ def ready_scripts() -> dict[str, Script]:
         "GET /v1/time": lambda _: Reply(body={"serverTime": clock.now_ms()}),
         "GET /v1/exchangeInfo": Reply(body=INFO),
         "GET /v1/accountConfig": Reply(body=CONFIG),
+        "GET /sapi/v1/account/apiRestrictions": Reply(body=RIGHTS),
     }
 
 

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from quantum_common.exchange.addresses import LIVE, TESTNET, Address, address_of, paper_address, require_fitting_key
 from quantum_common.exchange.client import client_class
-from quantum_common.settings import CommonSettings, Environment, SettingsError
+from quantum_common.settings import LIVE_WORDS, CommonSettings, Environment, SettingsError
 
 REAL = SecretStr("k" * 64)
 PAPER = SecretStr("PaperExchangeDemoKey")
@@ -21,7 +21,10 @@ PAPER = SecretStr("PaperExchangeDemoKey")
     ],
 )
 def test_each_environment_has_one_address(environment: Environment, url: str) -> None:
-    settings = CommonSettings(quantum_env=environment, quantum_paper_url="http://127.0.0.1:7001/")
+    confirm = LIVE_WORDS if environment is Environment.LIVE else ""
+    settings = CommonSettings(
+        quantum_env=environment, quantum_live_confirm=confirm, quantum_paper_url="http://127.0.0.1:7001/"
+    )
     address = address_of(settings)
     assert address.environment is environment
     assert address.rest_url == url
@@ -46,7 +49,15 @@ def test_a_client_of_one_exchange_knows_no_address_of_another(address: Address) 
         if name.endswith("_URL") and isinstance(getattr(AsyncClient, name), str)
     }
     assert len(urls) > 15
-    assert set(urls.values()) <= {address.rest_url, address.data_url, address.order_socket_url}
+    own = {address.rest_url, address.data_url, address.order_socket_url, address.account_url}
+    assert set(urls.values()) <= own - {""}
+
+
+def test_a_key_s_rights_are_asked_of_the_exchange_that_is_traded_on_and_the_testnet_has_none_to_ask() -> None:
+    assert client_class(LIVE).MARGIN_API_URL == "https://api.binance.com/sapi"
+    assert client_class(paper_address("http://127.0.0.1:9001")).MARGIN_API_URL == "http://127.0.0.1:9001/sapi"
+    assert TESTNET.rest_url == client_class(TESTNET).MARGIN_API_URL
+    assert TESTNET.account_url == ""
 
 
 @pytest.mark.parametrize("environment", [Environment.TESTNET, Environment.LIVE])

@@ -4,6 +4,8 @@ import asyncio
 import socket
 
 import pytest
+import structlog
+from pydantic import SecretStr
 
 from quantum_common.clock import ManualClock
 from quantum_common.exchange.addresses import paper_address
@@ -14,10 +16,21 @@ from quantum_common.exchange.outcome import NotSent
 from quantum_common.exchange.port import AccountPort, ConfigurationRefused, ExchangeUnavailable, MarketPort, OrderPort
 from quantum_common.exchange.server_clock import ServerClock
 from quantum_common.exchange.session import ONE, RULES_AGE_MS_MAX, RULES_REFRESH_MS, Session
-from quantum_common.settings import SettingsError
-from tests.unit.exchange.scripted import CONFIG, CREDENTIALS, INFO, Reply, connected, scripted_exchange, settings_for
+from quantum_common.settings import LIVE_WORDS, SettingsError
+from tests.unit.exchange.scripted import (
+    CONFIG,
+    CREDENTIALS,
+    INFO,
+    RIGHTS,
+    Reply,
+    connected,
+    scripted_exchange,
+    settings_for,
+)
 from tests.unit.exchange.test_orders import REQUEST
 from tests.unit.exchange.test_stops import STOP
+
+RIGHTS_PATH = "GET /sapi/v1/account/apiRestrictions"
 
 
 @pytest.mark.parametrize(
@@ -37,11 +50,47 @@ async def test_an_account_that_cannot_be_used_is_refused_before_anything_is_sent
         assert not server.requests("POST", "/v1/order")
 
 
+@pytest.mark.parametrize("rights", [{"enableWithdrawals": True}, {"enableWithdrawals": "false"}, {}])
+async def test_a_key_that_may_withdraw_is_refused_before_anything_is_sent(rights: dict[str, object]) -> None:
+    async with (
+        scripted_exchange(**{RIGHTS_PATH: Reply(body=rights)}) as server,
+        connected(server) as exchange,
+    ):
+        for call in (exchange.orders.place(REQUEST), exchange.account.positions()):
+            with pytest.raises(ConfigurationRefused, match="may withdraw"):
+                await call
+        assert not server.requests("POST", "/v1/order")
+
+
+async def test_while_a_key_s_rights_are_not_known_nothing_is_sent() -> None:
+    async with (
+        scripted_exchange(**{RIGHTS_PATH: Reply(503, text="Service Unavailable.")}) as server,
+        connected(server) as exchange,
+    ):
+        assert isinstance(await exchange.orders.place(REQUEST), NotSent)
+        with pytest.raises(ExchangeUnavailable, match="Service Unavailable"):
+            await exchange.account.positions()
+        assert not server.requests("POST", "/v1/order")
+        server.scripts[RIGHTS_PATH] = Reply(body=RIGHTS)
+        assert await exchange.orders.server_time_ms() > 0
+
+
+async def test_where_rights_cannot_be_asked_the_log_says_so() -> None:
+    key = (SecretStr("k" * 64), SecretStr("s" * 64))
+    with structlog.testing.capture_logs() as logs:
+        settings = settings_for("http://127.0.0.1:1", quantum_env="testnet")
+        async with open_exchange(settings, key, (), ManualClock(1)):
+            pass
+    [said] = [entry for entry in logs if "withdraw" in entry["event"]]
+    assert (said["log_level"], said["environment"]) == ("warning", "testnet")
+
+
 async def test_without_keys_only_public_calls_are_made() -> None:
     async with scripted_exchange() as server, connected(server, credentials=None) as exchange:
         assert "BTCUSDT" in await exchange.market.rules()
         assert all("X-MBX-APIKEY" not in asked.headers for asked in server.asked)
         assert not server.requests("GET", "/v1/accountConfig")
+        assert not server.requests("GET", "/sapi/v1/account/apiRestrictions")
 
 
 async def test_one_session_serves_all_three_ports() -> None:
@@ -71,6 +120,7 @@ async def test_an_exchange_that_is_away_is_unavailable_and_found_again() -> None
             assert isinstance(await exchange.orders.place_stop(STOP), NotSent)
             async with scripted_exchange() as server:
                 exchange.session.client.FUTURES_URL = f"{server.url}/fapi"
+                exchange.session.client.MARGIN_API_URL = f"{server.url}/sapi"
                 assert await exchange.orders.server_time_ms() > 0
 
 
@@ -138,7 +188,10 @@ async def test_the_rules_are_read_anew_now_and_then_and_old_ones_stand_for_an_ho
 async def test_a_key_that_does_not_fit_the_environment_opens_nothing() -> None:
     with pytest.raises(SettingsError):
         async with open_exchange(
-            settings_for("http://127.0.0.1:1", quantum_env="live"), CREDENTIALS, (), ManualClock(1)
+            settings_for("http://127.0.0.1:1", quantum_env="live", quantum_live_confirm=LIVE_WORDS),
+            CREDENTIALS,
+            (),
+            ManualClock(1),
         ):
             raise AssertionError
 

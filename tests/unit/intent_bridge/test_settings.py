@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quantum_common.settings import SettingsError, load
+from quantum_common.settings import LIVE_WORDS, SettingsError, load
 from services.intent_bridge.settings import BridgeSettings
 
 SHIPPED = Path(__file__).parents[3] / "etc" / "quantum"
@@ -15,14 +15,15 @@ def test_without_an_allowlist_it_does_not_start(tmp_path: Path) -> None:
         load(BridgeSettings, "intent-bridge", {"QUANTUM_CONFIG_DIR": str(tmp_path)})
 
 
-def test_entries_without_an_edge_are_refused_where_the_money_is_real() -> None:
+def test_entries_without_an_edge_are_refused_where_the_money_is_real(tmp_path: Path) -> None:
+    (tmp_path / "common.env").write_text(f"QUANTUM_LIVE_CONFIRM={LIVE_WORDS}\n", encoding="utf-8")
     wanted = {
         "QUANTUM_ENV": "live", "INTENT_BRIDGE_ALLOWLIST": "BTCUSDT", "INTENT_BRIDGE_REQUIRE_EDGE": "false",
-        "QUANTUM_CONFIG_DIR": "absent",
+        "QUANTUM_CONFIG_DIR": str(tmp_path),
     }  # fmt: skip
     with pytest.raises(SettingsError, match="INTENT_BRIDGE_REQUIRE_EDGE=false is refused while QUANTUM_ENV is live"):
         load(BridgeSettings, "intent-bridge", wanted)
-    paper = load(BridgeSettings, "intent-bridge", wanted | {"QUANTUM_ENV": "paper"})
+    paper = load(BridgeSettings, "intent-bridge", wanted | {"QUANTUM_ENV": "paper", "QUANTUM_CONFIG_DIR": "absent"})
     assert not paper.limits.require_edge
 
 
