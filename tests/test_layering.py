@@ -109,7 +109,7 @@ def test_nobody_asks_the_system_for_the_time(module: str) -> None:
 
 @pytest.mark.parametrize("service", [*DAEMONS, "paper_exchange"])
 def test_no_service_imports_another(service: str) -> None:
-    others = {f"services.{one}" for one in (*DAEMONS, "paper_exchange", "cli") if one != service}
+    others = {f"services.{one}" for one in (*DAEMONS, "paper_exchange", "backtest", "cli") if one != service}
     for module, _ in of_service(service):
         assert not reaches(module, others), module
 
@@ -120,6 +120,11 @@ def test_the_paper_exchange_knows_of_the_common_part_only_the_exchange_s_side_an
     }
     for module, _ in of_service("paper_exchange"):
         assert not reaches(module, pipeline | {"redis"}), module
+
+
+def test_the_backtest_knows_every_service_and_neither_the_machine_nor_the_command_line() -> None:
+    for module, _ in of_service("backtest"):
+        assert not reaches(module, (WORLD - {"pathlib"}) | {"services.cli"}), module
 
 
 def test_what_is_common_knows_no_service() -> None:

@@ -37,6 +37,7 @@ async def start(runtime: Runtime[AiSettings]) -> None:
         runtime.take_up = take_up
         runtime.watch_exchange(exchange.session)
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
+        runtime.metrics.probes.append(probes.exchange(exchange.session))
         runtime.metrics.probes += (
             probes.bars(runtime.redis, runtime.keys, symbols),
             probes.model(runtime.redis, runtime.keys),

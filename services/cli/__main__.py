@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quantum_common.version import build_id
-from services.cli import governor_verbs
+from services.cli import backtest_command, governor_verbs
 from services.cli.complaint import Complaint
 from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
@@ -40,6 +40,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(reconcile_app, name="reconcile")
 governor_verbs.register(app)
 question_verbs.register(app)
+backtest_command.register(app)
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 

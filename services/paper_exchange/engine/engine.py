@@ -12,6 +12,7 @@ from services.paper_exchange.engine import (
     aftermath,
     algo_admission,
     algos,
+    calm,
     choices,
     errors,
     liquidation,
@@ -73,6 +74,16 @@ class Engine:
         """Given the market's new state, match resting orders, trigger algo orders and liquidate what must be."""
         timers.advance(self._state, now_ms)
         ticking.on_tick(self._state, self._state.desk(symbol), tick)
+
+    def exposed(self) -> list[str]:
+        """Return the contracts, in the order listed, on which a tick can do something: those with a position, an open
+        order or a waiting algo order."""
+        return calm.exposed(self._state)
+
+    def is_calm(self, ranges: Mapping[str, tuple[Decimal, Decimal]]) -> bool:
+        """Given how low and high each exposed contract goes, return True only where ticks within that do nothing but
+        move marks: no order matches, none triggers, nothing is liquidated and no margin call is due."""
+        return calm.is_calm(self._state, ranges)
 
     def advance(self, now_ms: int) -> None:
         """Given the clock, expire GTD orders and run out countdowns. Every other call does this first."""

@@ -31,7 +31,7 @@ from services.paper_exchange.engine.matching import best_level
 from services.paper_exchange.engine.records import Order
 from services.paper_exchange.engine.state import State
 
-_WARNING_RATIO = Decimal("0.8")
+WARNING_RATIO = Decimal("0.8")
 
 
 def liquidate_due(state: State, desk: Desk) -> list[Desk]:
@@ -77,7 +77,7 @@ def cover_bankruptcy(state: State) -> None:
 def warn(state: State) -> None:
     """Say MARGIN_CALL once when the cross maintenance margin passes four fifths of the cross margin balance."""
     maint = state.totals.cross_maint
-    risky = maint > 0 and maint >= (state.cross_wallet + state.totals.cross_pnl) * _WARNING_RATIO
+    risky = maint > 0 and maint >= (state.cross_wallet + state.totals.cross_pnl) * WARNING_RATIO
     if risky and not state.margin_called:
         positions = tuple(_called(state.desks[holding.position.symbol], holding) for holding in _cross_holdings(state))
         state.outbox.events.append(MarginCall(state.now_ms, state.cross_wallet, positions))

@@ -57,6 +57,15 @@ class Triggers:
             found.append(algo_id)
         return found
 
+    def within(self, low: Decimal, high: Decimal) -> bool:
+        """Given a range of prices, return whether one of them may trigger something; trailing orders always may."""
+        return any(
+            self.trailing[kind]
+            or (self._rising[kind] and self._rising[kind][0][0] <= high)
+            or (self._falling[kind] and -self._falling[kind][0][0] >= low)
+            for kind in WorkingType
+        )
+
     def _place(self, algo: AlgoOrder) -> tuple[list[_Key], _Key]:
         if rises(algo.type, algo.side):
             return self._rising[algo.working_type], (algo.trigger_price, algo.algo_id)

@@ -5,6 +5,7 @@ from services.paper_exchange.market.prices import Book, make_book, mix, path_pri
 
 PRICE_SCALE = 8  # decimals of mark and index prices
 _MARK_MS, _INDEX_MS = 10_000, 5_000  # market time over which mark and index follow the last price
+STRAIGHT_POINTS_MAX = MINUTE_MS // _MARK_MS  # up to so many moments a minute, the mark is the last price
 _VOLUME_BARS = 60
 _ID_MS = 50  # of market time an update number stands for; ticks are never that close
 
@@ -67,6 +68,17 @@ class Quote:
         scaled = self.last * self._mark_scale
         self.mark_e8 += (scaled - self.mark_e8) // max(_MARK_MS // step_ms, 1)
         self.index_e8 += (scaled - self.index_e8) // max(_INDEX_MS // step_ms, 1)
+
+    def stand_at(self, index: int, point: int, points: int, ticks: int) -> None:
+        """Given a minute and a moment of it, stand there as if all `ticks` moments up to it had been played.
+
+        True where the moments lie so far apart that mark and index follow the last price at once, which is at
+        STRAIGHT_POINTS_MAX a minute or fewer; and but for the extremes of a minute that was not played from its open.
+        """
+        if index != self.index:
+            self.open_bar(index)
+        self._ticks = ticks - 1
+        self.move(point, points, MINUTE_MS // points)
 
     def jump(self, price: int) -> None:
         """Given a price in units, have last, mark and index there now; the path goes on from it."""

@@ -1,0 +1,129 @@
+"""A run on one page of a terminal."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+ROWS_MAX = 8
+
+
+def summary(result: Mapping[str, Any], out: Path | None) -> RenderableType:
+    """Given a result and where its files are, return the page."""
+    return Group(
+        _title(result),
+        _headline(result),
+        _groups(result),
+        *_footer(result, out),
+    )
+
+
+def _title(result: Mapping[str, Any]) -> Text:
+    period, data = result["period"], result["data"]
+    words = f"{len(data['symbols'])} symbols, {_time(period['start_ms'])} to {_time(period['end_ms'])} UTC"
+    interrupted = "" if period["whole"] else "; interrupted, this is what there is"
+    return Text.assemble(("quantum backtest ", "bold cyan"), words, (interrupted, "bold yellow"))
+
+
+def _headline(result: Mapping[str, Any]) -> Table:
+    found, run = result["headline"], result["run"]
+    table = Table.grid(padding=(0, 3))
+    for _ in range(6):
+        table.add_column(no_wrap=True)
+    pairs = [
+        ("net PnL", money(found["net_pnl_usd"]) + _of(found["net_pnl_pct"])), ("fills", f"{found['fills']:,}"),
+        ("Sharpe", number(found["sharpe"])),
+        ("fees", money(-found["fees_usd"])), ("round trips", f"{found['round_trips']:,}"),
+        ("hit rate", percent(found["hit_rate_pct"])),
+        ("funding", money(found["funding_usd"])), ("turnover", f"{number(found['turnover'])} x deposit"),
+        ("profit factor", number(found["profit_factor"])),
+        ("max drawdown", percent(found["max_drawdown_pct"])), ("in market", percent(found["time_in_market_pct"])),
+        ("buy and hold", percent(found["buy_and_hold_pct"])),
+        ("plans", f"{found['plans']:,}"), ("orders", f"{found['orders']:,}"),
+        ("speed", f"{run['symbol_bars_per_s']:,} bars/s"),
+    ]  # fmt: skip
+    for first in range(0, len(pairs), 3):
+        cells: list[Text] = []
+        for name, value in pairs[first : first + 3]:
+            cells += [Text(name, "dim"), Text(value, "bold" if name == "net PnL" else "")]
+        table.add_row(*cells)
+    return table
+
+
+def _groups(result: Mapping[str, Any]) -> Table:
+    grid = Table.grid(padding=(1, 4))
+    grid.add_row(
+        _ranked("symbol", result["per_symbol"], "net_usd"),
+        _ranked("closed by", result["per_exit_reason"], "net_usd"),
+        _refusals(result["gates"]),
+    )
+    return grid
+
+
+def _ranked(title: str, rows: Mapping[str, Mapping[str, Any]], by: str) -> Table:
+    table = Table(title, "trips", "net USDT", box=None, padding=(0, 1), header_style="dim")
+    ordered = sorted(rows.items(), key=lambda one: one[1][by])
+    shown = ordered if len(ordered) <= ROWS_MAX else ordered[: ROWS_MAX // 2] + ordered[-ROWS_MAX // 2 :]
+    for name, row in reversed(shown):
+        table.add_row(name, f"{row['round_trips']:,}", f"{row[by]:+,.2f}")
+    if len(shown) < len(ordered):
+        table.add_row(Text(f"and {len(ordered) - len(shown)} between", "dim"))
+    return table
+
+
+def _refusals(gates: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Table:
+    table = Table("gate", "", "plans", box=None, padding=(0, 1), header_style="dim")
+    rows = [
+        (gate, f"{stage} {kind.lower()}", count)
+        for stage, kinds in gates.items()
+        for kind, found in kinds.items()
+        for gate, count in found.items()
+        if gate != "passed"
+    ]
+    for gate, where, count in sorted(rows, key=lambda row: -row[2])[:ROWS_MAX]:
+        table.add_row(gate, Text(where, "dim"), f"{count:,}")
+    if not rows:
+        table.add_row(Text("no plan was refused", "dim"))
+    return table
+
+
+def _footer(result: Mapping[str, Any], out: Path | None) -> list[Text]:
+    books, card = result["books"], result["model"]["card"]
+    lines = [
+        Text("ledger equals the exchange's trades: yes", "green")
+        if books["ledger_equals_exchange"]
+        else Text(f"ledger equals the exchange's trades: NO: {'; '.join(books['differences'][:3])}", "bold red")
+    ]
+    if card is None:
+        lines.append(Text("the first strategy has no measured skill: what you see is its costs and chance", "yellow"))
+    lines += [Text(f"{name}: {found['count']} times, first {found['first']}", "yellow") for name, found in
+              result["warnings"].items()]  # fmt: skip
+    lines.append(Text(f"written: {out / 'result.json'}" if out is not None else "--out DIR writes all of it", "dim"))
+    return lines
+
+
+def money(value: float) -> str:
+    """Given an amount in USDT, return it with its sign."""
+    return f"{value:+,.2f} USDT"
+
+
+def number(value: float | None) -> str:
+    """Given a figure, return it, or a dash where there is none."""
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def percent(value: float | None) -> str:
+    """Given a percentage, return it, or a dash where there is none."""
+    return "-" if value is None else f"{value:,.2f} %"
+
+
+def _of(value: float | None) -> str:
+    return "" if value is None else f" ({value:+.2f} %)"
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
