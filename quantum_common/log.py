@@ -1,14 +1,29 @@
-"""Structured logs on standard error: plain on a terminal, one JSON object a line elsewhere."""
+"""Structured logs: fields of the journal under systemd, plain on a terminal, one JSON object a line elsewhere.
+
+Whatever is logged passes `without_secrets`, so that an exception's text or an address cannot carry a key into a log.
+"""
 
 import logging
+import os
+import re
 import sys
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import structlog
-from structlog.typing import FilteringBoundLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from quantum_common.journal import Journal, entry, in_journal
+from quantum_common.settings import without_password
 
 Log = FilteringBoundLogger
+
+_SECRET_NAME = re.compile(r"(secret|password|signature|token|api_?key|listen_?key)$", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"((?:signature|listen_?key|x-mbx-apikey|secret|password)['\"]?\s*[=:]\s*['\"]?)[^\s&'\",]+", re.IGNORECASE
+)
+HIDDEN = "***"
+STANDARD_ERROR = 2
 
 
 def set_level(log: Log, level: str) -> None:
@@ -23,22 +38,49 @@ def setup(level: str, service: str) -> Log:
     logging.basicConfig(
         level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
-    terminal = sys.stderr.isatty()
-    renderer = (
-        structlog.dev.ConsoleRenderer()
-        if terminal
-        else structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode())
-    )
+    processors, factory = _way_out()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(number),
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if terminal else [structlog.processors.format_exc_info]),
-            renderer,
+            *processors,
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
     return cast("Log", structlog.get_logger(service=service))
+
+
+def _way_out() -> tuple[list[Processor], Any]:
+    """Return what makes a line of an event, and what writes it: by where standard error leads."""
+    if in_journal(os.environ, STANDARD_ERROR):
+        journal = Journal()
+        return [structlog.processors.format_exc_info, without_secrets, _as_entry], lambda *_: journal
+    factory = structlog.WriteLoggerFactory(file=sys.stderr)
+    if sys.stderr.isatty():
+        return [without_secrets, structlog.dev.ConsoleRenderer()], factory
+    as_json = structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode())
+    return [structlog.processors.format_exc_info, without_secrets, as_json], factory
+
+
+def _as_entry(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    return entry(event)
+
+
+def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Given an event, hide what is called a secret, and what looks like one inside a text."""
+    return {key: _shown(key, value) for key, value in event.items()}
+
+
+def _shown(key: str, value: Any) -> Any:
+    if _SECRET_NAME.search(key):
+        return HIDDEN
+    match value:
+        case str():
+            return _SECRET_TEXT.sub(rf"\1{HIDDEN}", without_password(value)) if "=" in value or ":" in value else value
+        case dict():
+            return {name: _shown(str(name), one) for name, one in value.items()}
+        case _:
+            return value
