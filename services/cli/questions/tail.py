@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,43 +60,39 @@ def run_tail(name: str, wanted: Wanted, manner: Manner, *, follow: bool) -> int:
     with opened(VERB, manner.folder) as (redis, keys), quiet_pipe():
         stream = stream_of(keys, name)
         write = _json if manner.as_json else _line()
-        after = "0-0"
         try:
-            for entry in _before(redis, stream, wanted):
-                write(entry)
-                after = entry[0]
+            after, rows = _standing(redis, stream, wanted)
+            for row in rows:
+                after = row[0]
+                if wanted.takes(row[1]) and (wanted.last or wanted.since_s is not None):
+                    write(row)
             if follow:
-                for entry in _coming(redis, stream, wanted, after):
-                    write(entry)
+                for row in _coming(redis, stream, after):
+                    if wanted.takes(row[1]):
+                        write(row)
         except KeyboardInterrupt:
             return 0
     return 0
 
 
-def _before(redis: Redis, stream: str, wanted: Wanted) -> list[Entry]:
-    """Return what stands already, the oldest first."""
+def _standing(redis: Redis, stream: str, wanted: Wanted) -> tuple[str, Iterable[Entry]]:
+    """Return what stands already, the oldest first, and the id before it: all from a time on, or what holds the last few
+    that are wanted. The newest entry is always among it: nothing is missed between what stands and what comes."""
     if wanted.since_s is not None:
         since_ms = time.time_ns() // 1_000_000 - int(wanted.since_s * 1000)
-        return [row for row in entries(redis, stream, f"{since_ms}-0") if wanted.takes(row[1])]
-    rows: Any = redis.xrevrange(stream, count=max(wanted.last * FILTERED_PER_SHOWN, 1))[::-1]  # type: ignore[index]
-    return [row for row in rows if wanted.takes(row[1])][-wanted.last :] if wanted.last else []
+        return f"{since_ms}-0", entries(redis, stream, f"{since_ms}-0")
+    rows: Any = redis.xrevrange(stream, count=max(wanted.last * FILTERED_PER_SHOWN, 1))
+    fitting = [number for number, row in enumerate(rows) if wanted.takes(row[1])][: wanted.last]
+    return "0-0", [row for number, row in enumerate(rows) if number in {0, *fitting}][::-1]
 
 
-def _coming(redis: Redis, stream: str, wanted: Wanted, after: str) -> Iterator[Entry]:
-    """Yield what comes from now on, for ever."""
-    newest: Any = redis.xrevrange(stream, count=1)
-    after = max(after, newest[0][0], key=_order) if newest else after
+def _coming(redis: Redis, stream: str, after: str) -> Iterator[Entry]:
+    """Yield what comes after an entry, for ever."""
     while True:
         reply: Any = redis.xread({stream: after}, count=PAGE, block=BLOCK_MS)
         for entry in reply[0][1] if reply else ():
             after = entry[0]
-            if wanted.takes(entry[1]):
-                yield entry
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    ms, _, number = entry_id.partition("-")
-    return int(ms), int(number)
+            yield entry
 
 
 def _json(entry: Entry) -> None:
