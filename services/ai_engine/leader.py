@@ -26,20 +26,23 @@ class Leading(NamedTuple):
 class Leader:
     """What the leader's own features left here, by the time their bar closed."""
 
-    __slots__ = ("_kept", "_seen", "symbol")
+    __slots__ = ("_kept", "notes", "symbol")
 
-    def __init__(self, symbol: str = LEADER, kept: int | None = KEPT) -> None:
-        """Given the leading symbol, keep its last `kept` notes, or every one of them where it is None (in training)."""
+    def __init__(
+        self, symbol: str = LEADER, kept: int | None = KEPT, notes: dict[int, Leading] | None = None
+    ) -> None:  # fmt: skip
+        """Given the leading symbol, keep its last `kept` notes, or every one of them where it is None (in training);
+        `notes` are those of a leader whose bars were read before."""
         self.symbol = symbol
+        self.notes = {} if notes is None else notes
         self._kept = kept
-        self._seen: dict[int, Leading] = {}
 
     def note(self, close_ms: int, leading: Leading) -> None:
         """Keep what stood at a bar's close; the oldest note is forgotten."""
-        self._seen[close_ms] = leading
-        if self._kept is not None and len(self._seen) > self._kept:
-            del self._seen[next(iter(self._seen))]
+        self.notes[close_ms] = leading
+        if self._kept is not None and len(self.notes) > self._kept:
+            del self.notes[next(iter(self.notes))]
 
     def at(self, close_ms: int) -> Leading | None:
         """Given when a bar closed, return what stood then, or None where it is not known."""
-        return self._seen.get(close_ms)
+        return self.notes.get(close_ms)

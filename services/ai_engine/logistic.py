@@ -24,9 +24,13 @@ class Logistic(BaseModel):
             raise ValueError(f"a logistic needs {len(INPUT_NAMES)} centres and weights")
         return self
 
+    def logit(self, inputs: tuple[float, ...]) -> float:
+        """Given the inputs, return the logit of a rise."""
+        return self.explain(inputs)[0]
+
     def predict_proba(self, inputs: tuple[float, ...]) -> float:
         """Given the inputs, return the probability of a rise."""
-        return probability(self.explain(inputs)[0])
+        return probability(self.logit(inputs))
 
     def explain(self, inputs: tuple[float, ...]) -> tuple[float, list[float]]:
         """Given the inputs, return the logit and each input's part in it."""

@@ -12,6 +12,10 @@ _LOGIT_MAX = 30.0
 class Member(Protocol):
     """One fitted model. A learner's `fit` (`services.ai_engine.training.learners`) makes it, never the engine."""
 
+    def logit(self, inputs: tuple[float, ...]) -> float:
+        """Given the inputs, return the logit of a rise."""
+        ...
+
     def predict_proba(self, inputs: tuple[float, ...]) -> float:
         """Given the inputs, return the probability of a rise."""
         ...

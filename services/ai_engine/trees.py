@@ -55,9 +55,13 @@ class Trees(BaseModel):
             total += values[node]
         return total
 
+    def logit(self, inputs: tuple[float, ...]) -> float:
+        """Given the inputs, return the logit of a rise."""
+        return self.steepness * self.score(inputs)
+
     def predict_proba(self, inputs: tuple[float, ...]) -> float:
         """Given the inputs, return the probability of a rise."""
-        return probability(self.steepness * self.score(inputs))
+        return probability(self.logit(inputs))
 
     def explain(self, inputs: tuple[float, ...]) -> tuple[float, list[float]]:
         """Given the inputs, return the logit and each input's part in it: what its splits on the way changed.
