@@ -3,10 +3,12 @@
 `fit` is the trainers' part (`services.ai_engine.training`) and gives such members; what runs here is plain Python.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
+import orjson
 from pydantic import BaseModel, Field
 
 from services.ai_engine.card import ModelCard
@@ -37,6 +39,16 @@ class Fitted(BaseModel):
     slope: float = Field(ge=0.0, le=1.0)  # Platt's, on folds that the members were not fitted on
     haircut: float = Field(ge=0.0, le=1.0)  # the part of an expected move that came true out of sample
     volatility: Volatility | None  # None where the plain average of squares forecasts better
+
+    @property
+    def content(self) -> bytes:
+        """Return what stands in `model.json`: of the same model, the same bytes."""
+        return orjson.dumps(self.model_dump()) + b"\n"
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def agreed(logits: list[float]) -> float:

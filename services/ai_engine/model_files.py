@@ -27,11 +27,6 @@ class ModelRefused(Exception):
     """A model that must not be used; one line says which file, what is wrong and what to do."""
 
 
-def fitted_bytes(fitted: Fitted) -> bytes:
-    """Given what training found, return it as it stands in `model.json`: the same content, the same bytes."""
-    return orjson.dumps(fitted.model_dump()) + b"\n"
-
-
 def sha256(content: bytes) -> str:
     """Return the hex digest of a file's content."""
     return hashlib.sha256(content).hexdigest()
@@ -42,9 +37,8 @@ def save_model(folder: Path, fitted: Fitted, card: ModelCard) -> Ensemble:
 
     Raise ModelRefused where the folder is there or cannot be written.
     """
-    model = fitted_bytes(fitted)
-    card = card.model_copy(update={"model_hash": sha256(model), "files": {MODEL: sha256(model)}})
-    files = {MODEL: model, CARD: orjson.dumps(card.model_dump(), option=orjson.OPT_INDENT_2) + b"\n"}
+    card = card.model_copy(update={"model_hash": fitted.hash, "files": {MODEL: fitted.hash}})
+    files = {MODEL: fitted.content, CARD: orjson.dumps(card.model_dump(), option=orjson.OPT_INDENT_2) + b"\n"}
     files[SUMS] = "".join(f"{sha256(content)}  {name}\n" for name, content in files.items()).encode()
     if folder.exists():
         raise ModelRefused(f"{folder}: is there already; give a folder that is not")

@@ -27,6 +27,7 @@ from services.cli.questions import verbs as question_verbs
 from services.cli.reconcile_command import run_reconcile, run_release
 from services.cli.redis_command import run_redis
 from services.cli.redis_users import run_redis_users
+from services.cli.train import verbs as train_verbs
 from services.cli.up import run_up
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.add_typer(reconcile_app, name="reconcile")
 governor_verbs.register(app)
 question_verbs.register(app)
 backtest_command.register(app)
+train_verbs.register(app)
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 

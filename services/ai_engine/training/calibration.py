@@ -7,7 +7,7 @@ from services.ai_engine.ensemble import MEAN_ABSOLUTE
 from services.ai_engine.training.rows import Floats
 
 CALIBRATED = (0.6, 1.4)  # slopes within count as calibrated
-BINS = 10
+_EDGES = np.arange(1, 10) / 10.0
 _STEPS = 50
 _SLOPE_MAX = 20.0
 
@@ -58,12 +58,11 @@ def table_of(p_up: Floats, moves: Floats) -> tuple[tuple[CalibrationBin, ...], f
     """Given probabilities and what followed, return the calibration by tenths of the rows, and its mean error."""
     told = moves != 0.0
     p_up, rose = p_up[told], moves[told] > 0.0
-    order = np.argsort(p_up, kind="stable")
+    places = np.searchsorted(np.quantile(p_up, _EDGES) if len(p_up) else _EDGES, p_up)  # what is equal stays together
     bins, error = [], 0.0
-    for part in np.array_split(order, BINS):
-        if not len(part):
-            continue
-        said, came = float(p_up[part].mean()), float(rose[part].mean())
-        bins.append(CalibrationBin(p_up=said, rose=came, count=len(part)))
-        error += abs(said - came) * len(part) / len(order)
+    for place in np.unique(places):
+        part = places == place
+        said, came, count = float(p_up[part].mean()), float(rose[part].mean()), int(part.sum())
+        bins.append(CalibrationBin(p_up=said, rose=came, count=count))
+        error += abs(said - came) * count / len(p_up)
     return tuple(bins), error

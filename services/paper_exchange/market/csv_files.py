@@ -53,7 +53,7 @@ def funding_files(folder: Path) -> dict[str, Path]:
 def read_bars(path: Path) -> MinuteBars:
     """Given a bar file, return its bars, quiet minutes filled in. Raise FileFault naming the line."""
     bars: MinuteBars | None = None
-    for line, row in _rows(path, columns=6, first_name="open_time"):
+    for line, row in rows(path, columns=6, first_name="open_time"):
         if bars is None:
             bars = MinuteBars(0, 0, _time(path, line, row))
         _add(path, line, row, bars)
@@ -65,7 +65,7 @@ def read_bars(path: Path) -> MinuteBars:
 def read_funding(path: Path) -> list[FundingRow]:
     """Given a funding file, return its rows in order of time. Raise FileFault naming the line."""
     found = []
-    for line, row in _rows(path, columns=3, first_name="calc_time"):
+    for line, row in rows(path, columns=3, first_name="calc_time"):
         try:
             hours, rate = int(row[1]), Decimal(row[2])
         except (ValueError, InvalidOperation):
@@ -91,7 +91,8 @@ def _open(path: Path) -> TextIO:
     return path.open(encoding="ascii", newline="")
 
 
-def _rows(path: Path, columns: int, first_name: str) -> Iterator[tuple[int, list[str]]]:
+def rows(path: Path, columns: int, first_name: str) -> Iterator[tuple[int, list[str]]]:
+    """Given a file, yield the number and the columns of each line but the heading. Raise FileFault naming the line."""
     try:
         with _open(path) as text:
             for line, row in enumerate(csv.reader(text), start=1):
