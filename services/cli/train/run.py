@@ -27,8 +27,6 @@ from services.ai_engine.training.trainer import Map, Trained, train
 from services.cli.complaint import Complaint
 from services.cli.train.bars import VERB, bars_of, files_of, funding_of, leader_file
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 @dataclass(frozen=True)
 class Order:
@@ -109,7 +107,6 @@ def _deaf() -> None:
 
 def run_training(order: Order, teller: Teller) -> Training:
     """Given an order, train, save and return the model. Raise Complaint with one line where it cannot be."""
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # before numpy's libraries look: two cores are for two processes
     if order.out.exists():
         raise Complaint(f"{VERB}: {order.out}: is there already; give a folder that is not", status=1)
     try:

@@ -1,6 +1,7 @@
 """The verbs about models: train one, and read the card of one."""
 
 import json as json_format
+import os
 import re
 import sys
 import time
@@ -18,6 +19,7 @@ from services.cli.train.page import page
 
 MINUTE_MS = 60_000
 INTERVALS = {"15m": 15, "30m": 30, "1h": 60}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # cores are for processes; one thread adds up in one order
 HORIZON_MINUTES = (60, 240)
 _SPANS = {"m": 1, "h": 60, "d": 1440}
 
@@ -65,7 +67,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
         raise Complaint(f"train: --horizon {horizon}: give 1h to 4h; below an hour nothing pays its fees", EXIT_USAGE)
     expires_ms = parse_span("--expires", expires) * MINUTE_MS
     names, _ = parse_symbols(symbols, "csv:")
-    # Loading numpy takes a moment that no other verb should wait for.
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+    # Loading numpy takes a moment that no other verb should wait for; its libraries read THREADS only then.
     from services.ai_engine.training.plan import Plan  # noqa: PLC0415
     from services.cli.train.run import Order, Teller, cores, run_training  # noqa: PLC0415
 
