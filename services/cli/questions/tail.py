@@ -76,8 +76,8 @@ def run_tail(name: str, wanted: Wanted, manner: Manner, *, follow: bool) -> int:
 
 
 def _standing(redis: Redis, stream: str, wanted: Wanted) -> tuple[str, Iterable[Entry]]:
-    """Return what stands already, the oldest first, and the id before it: all from a time on, or what holds the last few
-    that are wanted. The newest entry is always among it: nothing is missed between what stands and what comes."""
+    """Return what stands already, the oldest first, and the id before it: all from a time on, or what holds the last
+    few that are wanted. The newest entry is always among it: nothing is missed between what stands and what comes."""
     if wanted.since_s is not None:
         since_ms = time.time_ns() // 1_000_000 - int(wanted.since_s * 1000)
         return f"{since_ms}-0", entries(redis, stream, f"{since_ms}-0")

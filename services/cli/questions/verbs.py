@@ -19,13 +19,13 @@ from services.cli.questions.why_command import run_why
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of the picture.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Ask again and again, until Ctrl-C.")]
-Every = Annotated[str, typer.Option("--every", metavar="TIME", help="With --watch: how often.")]
+Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often to look again.")]
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 90s, 10m, 24h.")]
 
 
 def register(app: typer.Typer) -> None:
     """Given the `quantum` command, add the questions to it."""
-    for verb in (health, why, trace, positions, orders, gates, lag, tail):
+    for verb in (health, why, trace, positions, orders, gates, lag, tail, top):
         app.command()(verb)
 
 
@@ -127,3 +127,10 @@ def tail(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comma
     """The entries of a stream as they come, in words, until Ctrl-C."""
     wanted = Wanted(symbol, gate, decision, parse_duration(since) if since else None, last)
     raise typer.Exit(run_tail(stream, wanted, manner(dir_, json, watch=False, every="1s"), follow=follow))
+
+
+def top(every: Every = "1s", dir_: RunDir = None) -> None:
+    """The pipeline on the whole terminal: 1 to 6 choose a view, s sorts, r reverses, q quits."""
+    from services.cli.top.command import run_top  # noqa: PLC0415 - its library takes longer to load than others to answer
+
+    raise typer.Exit(run_top(dir_, parse_duration(every)))
