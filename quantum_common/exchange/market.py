@@ -1,12 +1,17 @@
-"""The MarketPort over Binance: closed bars, past and present."""
+"""The MarketPort over Binance: closed bars, past and present, and the rates of funding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from quantum_common.exchange.budget import Cost, Lane
 from quantum_common.exchange.history import History
 from quantum_common.exchange.market_stream import MarketStream
-from quantum_common.exchange.port import Bar
+from quantum_common.exchange.port import Bar, FundingTerms
 from quantum_common.exchange.reference import BinanceReference
+from quantum_common.exchange.rows import funding_terms_of
 from quantum_common.exchange.session import Session
+
+FUNDING_COST = Cost(weight=11)  # every symbol's premium index, and the list of intervals
 
 
 class BinanceMarket(BinanceReference):
@@ -28,3 +33,12 @@ class BinanceMarket(BinanceReference):
     async def next_bars(self) -> Sequence[Bar]:
         """Wait for bars that have just closed on the subscribed symbols and return them."""
         return await self._stream.next_bars()
+
+    async def funding_terms(self) -> Mapping[str, FundingTerms]:
+        """Return every symbol's funding as it stands now."""
+
+        async def asked() -> dict[str, FundingTerms]:
+            client: Any = self._session.client
+            return funding_terms_of(await client.futures_mark_price(), await client.futures_v1_get_funding_info())
+
+        return await self._session.read(Lane.SNAPSHOT, FUNDING_COST, asked)

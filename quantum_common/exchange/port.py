@@ -59,6 +59,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingTerms:
+    """What longs pay shorts at each funding time: the rate as a fraction of the notional, and how often."""
+
+    symbol: str
+    rate: Decimal
+    interval_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PositionView:
     """One symbol's position as the account call reports it; flat symbols included."""
 
@@ -195,7 +204,7 @@ class ReferencePort(Protocol):
 
 
 class MarketPort(ReferencePort, Protocol):
-    """Closed bars."""
+    """Closed bars, and what it costs to hold a position."""
 
     async def history(self, symbol: str, interval: str, limit: int) -> Sequence[Bar]:
         """Return the last `limit` closed bars, oldest first."""
@@ -203,6 +212,10 @@ class MarketPort(ReferencePort, Protocol):
 
     async def next_bars(self) -> Sequence[Bar]:
         """Wait for bars that have just closed on the subscribed symbols and return them."""
+        ...
+
+    async def funding_terms(self) -> Mapping[str, FundingTerms]:
+        """Return every symbol's funding as it stands now."""
         ...
 
 

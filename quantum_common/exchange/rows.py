@@ -13,6 +13,7 @@ from quantum_common.exchange.outcome import OrderView
 from quantum_common.exchange.port import (
     Bar,
     ConfigurationRefused,
+    FundingTerms,
     FundingView,
     PositionView,
     StopView,
@@ -24,6 +25,7 @@ from quantum_common.money import ZERO
 
 Row = Mapping[str, Any]
 WALLET_ASSET = "USDT"
+FUNDING_HOURS, HOUR_MS = 8, 3_600_000
 
 
 def field(row: object, name: str) -> Any:
@@ -140,6 +142,19 @@ def funding_of(row: Row) -> FundingView:
         amount=number(row, "income"),
         time_ms=whole(row, "time"),
     )
+
+
+def funding_terms_of(premiums: object, adjusted: object) -> dict[str, FundingTerms]:
+    """Given the answers of premiumIndex and fundingInfo, return the terms by symbol; every eight hours where the
+    second one names no other interval. Contracts that are never funded (with a date in their name) are left out."""
+    hours = {text(row, "symbol"): whole(row, "fundingIntervalHours") for row in rows(adjusted)}
+    found = {}
+    for row in rows(premiums):
+        symbol = text(row, "symbol")
+        if field(row, "lastFundingRate") not in {"", None}:
+            interval_ms = hours.get(symbol, FUNDING_HOURS) * HOUR_MS
+            found[symbol] = FundingTerms(symbol, number(row, "lastFundingRate"), interval_ms)
+    return found
 
 
 def stop_of(row: Row) -> StopView:

@@ -6,7 +6,8 @@ from typing import Self
 from quantum_common.exchange.port import Bar
 from quantum_common.messages import EpochMs, Integer, Record, Text
 
-INTERVALS_MS = {"1m": 60_000}
+BAR, BAR_MS = "1m", 60_000
+INTERVALS_MS = {BAR: BAR_MS, "15m": 15 * BAR_MS, "1h": 60 * BAR_MS}
 
 
 class BarFault(StrEnum):

@@ -40,12 +40,13 @@ def decide(seen: Seen, model: Model, policy: Policy, now_ms: int) -> Verdict:
     memory = rested(seen.memory, seen.bar.close_ms, policy)
     if (seen.bar.close_ms + 1) % policy.decision_ms:
         return Verdict((), memory, NoEntry.BETWEEN_DECISIONS)
-    entry = entry_of(seen.symbol, seen.features, memory, seen.portfolio, rules, model, policy)
+    entry = entry_of(seen, memory, rules, model, policy)
     if isinstance(entry, NotNow):
         return Verdict((), memory, *entry)
     until_ms = seen.bar.close_ms + policy.entry.ask_again_bars * policy.interval_ms
+    wished = entry.remembered(seen.bar.close_ms, until_ms, seen.features.label)
     return Verdict(
-        (_entry_intent(seen, entry, model, policy, now_ms),), entry.remembered(seen.bar.close_ms, until_ms), None,
+        (_entry_intent(seen, entry, model, policy, now_ms),), wished, None,
         entry.edge_bps, entry.cost_bps + policy.costs.margin_bps, entry.signal, entry.edge_bps, entry.cost_bps,
     )  # fmt: skip
 
@@ -104,7 +105,7 @@ def _because(entry: Entry, seen: Seen, policy: Policy) -> str:
     gate = "" if policy.entry.edge_gate else "; explores without the edge gate"
     return (
         f"{top} bps; p_up {entry.signal.p_up:.4f}; p_trend {seen.features.regime.p_trend:.2f}; "
-        f"edge {entry.edge_bps:.2f} bps against {policy.costs.round_trip_bps} of fees and slippage, funding not counted"
+        f"edge {entry.edge_bps:.2f} bps against {entry.cost_bps:.2f} of fees, slippage and funding"
         f"{gate}"
     )
 

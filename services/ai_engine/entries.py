@@ -9,12 +9,14 @@ from typing import NamedTuple
 from quantum_common.exchange.port import SymbolRules
 from quantum_common.messages import Side
 from quantum_common.money import BPS
-from quantum_common.state import Portfolio, PositionSide
+from quantum_common.state import ModelStatus, Portfolio, PositionSide
 from services.ai_engine.features import WARM_BARS, Features
+from services.ai_engine.funding import funding_bps
 from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.model import Model, Signal
 from services.ai_engine.policy import Policy
 from services.ai_engine.precision import Measure, cents, decimal_of
+from services.ai_engine.standing import Seen
 from services.ai_engine.stops import on_grid, stop_distance
 
 _ROOM = Decimal("1.05")  # above the exchange's smallest order, so that a tick against us does not make it too small
@@ -24,6 +26,9 @@ class NoEntry(StrEnum):
     """Why no position is asked for on this bar."""
 
     COLD = "cold"
+    NO_MODEL = "no_model"
+    MODEL_EXPIRED = "model_expired"
+    NOT_IN_MODEL = "not_in_model"
     NO_LEDGER = "no_ledger"
     NO_RULES = "no_rules"
     NO_PORTFOLIO = "no_portfolio"
@@ -66,53 +71,68 @@ class Entry:
     edge_bps: Decimal
     cost_bps: Decimal
 
-    def remembered(self, bar_close_ms: int, until_ms: int) -> ExitMemory:
-        """Return what to remember of the wish: its stop, and until when not to ask again."""
+    def remembered(self, bar_close_ms: int, until_ms: int, regime: str) -> ExitMemory:
+        """Return what to remember of the wish: its stop, the market's regime, and until when not to ask again."""
         return ExitMemory(
             side=PositionSide.LONG if self.side is Side.BUY else PositionSide.SHORT, wished=True, opened_ms=0,
             since_bar_ms=bar_close_ms, stop_price=self.stop_loss, risk=self.risk, best_price=None, stages=0,
             asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=until_ms, nerves=Nerves.UNKNOWN, kill_causes="",
+            regime=regime,
         )  # fmt: skip
 
 
-def entry_of(
-    symbol: str,
-    features: Features,
-    memory: ExitMemory | None,
-    portfolio: Portfolio | None,
-    rules: SymbolRules,
-    model: Model,
-    policy: Policy,
-) -> Entry | NotNow:
-    """Given a flat symbol whose bar has closed, return the position to ask for, or why none is."""
-    waiting = _not_now(symbol, features, memory, rules, policy)
+def entry_of(seen: Seen, memory: ExitMemory | None, rules: SymbolRules, model: Model, policy: Policy) -> Entry | NotNow:
+    """Given a flat symbol whose decision bar has closed, return the position to ask for, or why none is."""
+    waiting = _unfit(seen, policy) or _not_now(seen, memory, rules, policy)
     if waiting is not None:
         return waiting
+    portfolio = seen.portfolio
     if portfolio is None:
         return NotNow(NoEntry.NO_PORTFOLIO)
-    signal = model.predict(features)
+    signal = model.predict(seen.features)
     if signal is None or signal.expected_move_bps == 0.0:
         return NotNow(NoEntry.NO_SIGNAL)
-    edge_bps, cost_bps = decimal_of(abs(signal.expected_move_bps), 4), policy.costs.round_trip_bps
-    no = _too_weak(features, signal, edge_bps, cost_bps, policy)
-    if no is None:
-        found = _sized(signal, edge_bps, cost_bps, features, portfolio, rules, policy)
-        if isinstance(found, Entry):
-            return found
-        no = found
-    return no._replace(signal=signal, edge_bps=edge_bps, cost_bps=cost_bps)
+    edge_bps, cost_bps = decimal_of(abs(signal.expected_move_bps), 4), cost_of(seen, signal, policy)
+    weak = _too_weak(seen.features, signal, edge_bps, cost_bps, policy)
+    found = weak or _sized(seen.features, signal, edge_bps, cost_bps, portfolio, rules, policy)
+    if isinstance(found, NotNow):
+        return found._replace(signal=signal, edge_bps=edge_bps, cost_bps=cost_bps)
+    return found
 
 
-def _not_now(
-    symbol: str, features: Features, memory: ExitMemory | None, rules: SymbolRules, policy: Policy
-) -> NotNow | None:
+def cost_of(seen: Seen, signal: Signal, policy: Policy) -> Decimal:
+    """Given a signal, return what a round trip on its side costs in bps: fees, slippage, and funding over the horizon.
+
+    Funding that is received makes a trade cheaper, and never pays for one.
+    """
+    close_ms = seen.bar.close_ms
+    until_ms = close_ms + policy.entry.horizon_bars * policy.interval_ms
+    sign = 1 if signal.expected_move_bps > 0 else -1
+    funding = funding_bps(seen.funding, policy.costs.funding_bps, sign, close_ms, until_ms)
+    return max(policy.costs.round_trip_bps + funding, Decimal(0))
+
+
+def _unfit(seen: Seen, policy: Policy) -> NotNow | None:
+    """Given what is known, return why the model in use may not open a position here."""
+    fitness = seen.fitness
+    if fitness.status is ModelStatus.NONE:
+        return NotNow(NoEntry.NO_MODEL)
+    if fitness.status is ModelStatus.EXPIRED:
+        return NotNow(NoEntry.MODEL_EXPIRED, fitness.value, fitness.limit)
+    if policy.entry.symbols and seen.symbol not in policy.entry.symbols:
+        return NotNow(NoEntry.NOT_IN_MODEL)
+    return None
+
+
+def _not_now(seen: Seen, memory: ExitMemory | None, rules: SymbolRules, policy: Policy) -> NotNow | None:
+    features = seen.features
     if not features.warm:
         return NotNow(NoEntry.COLD, features.bars, WARM_BARS)
     if not rules.tradable:
         return NotNow(NoEntry.NOT_TRADABLE)
     if memory is not None and features.bar_close_ms < memory.quiet_until_ms:
         return NotNow(NoEntry.QUIET, features.bar_close_ms, memory.quiet_until_ms)
-    number = features.bar_close_ms // policy.interval_ms + zlib.crc32(symbol.encode())
+    number = features.bar_close_ms // policy.decision_ms + zlib.crc32(seen.symbol.encode())
     if number % policy.entry.turn_bars:
         return NotNow(NoEntry.NOT_ITS_TURN, number % policy.entry.turn_bars, 0)
     return None
@@ -132,10 +152,10 @@ def _too_weak(
 
 
 def _sized(
+    features: Features,
     signal: Signal,
     edge_bps: Decimal,
     cost_bps: Decimal,
-    features: Features,
     portfolio: Portfolio,
     rules: SymbolRules,
     policy: Policy,
@@ -143,7 +163,7 @@ def _sized(
     """Given a signal worth acting on, return the entry with its size, leverage, stop and target."""
     if portfolio.equity_usd <= 0:
         return NotNow(NoEntry.NO_EQUITY, portfolio.equity_usd, 0)
-    size = size_usd(signal, portfolio.equity_usd, features.price, rules, policy)
+    size = size_usd(signal, edge_bps - cost_bps, portfolio.equity_usd, features.price, rules, policy)
     if isinstance(size, NotNow):
         return size
     sign = 1 if signal.expected_move_bps > 0 else -1
@@ -160,12 +180,12 @@ def _sized(
 
 
 def size_usd(
-    signal: Signal, equity_usd: Decimal, price: Decimal, rules: SymbolRules, policy: Policy
+    signal: Signal, net_bps: Decimal, equity_usd: Decimal, price: Decimal, rules: SymbolRules, policy: Policy
 ) -> Decimal | NotNow:
-    """Given a signal and the equity, return the notional in USDT, or why there is none: the smallest order is too much.
+    """Given a signal, its edge after costs and the equity, return the notional in USDT, or why there is none.
 
-    One sigma over the horizon is to move the equity by `target_bps`; no more than the caps, nor than the equity can
-    bind as margin at the highest leverage; no less than the exchange's smallest order.
+    One sigma over the horizon is to move the equity by `target_bps`; no more than the caps, than the equity can bind as
+    margin at the highest leverage, and than a fraction of Kelly's bet; no less than the exchange's smallest order.
     """
     sizing = policy.sizing
     sigma_bps = decimal_of(signal.sigma_h) * BPS
@@ -176,9 +196,13 @@ def size_usd(
         sizing.equity_fraction_max * equity_usd,
         sizing.margin_fraction * equity_usd * sizing.leverage_max,
     )
+    if policy.entry.edge_gate:
+        cap = min(cap, sizing.kelly_fraction * equity_usd * net_bps * BPS / (sigma_bps * sigma_bps))
     smallest = _ROOM * max(rules.min_notional, price * max(rules.min_qty, rules.step_size))
     if smallest > cap:
         return NotNow(NoEntry.TOO_SMALL, cap, smallest)
+    if sizing.smallest_only:
+        return cents(smallest)
     wanted = equity_usd * sizing.target_bps / sigma_bps
     return cents(max(min(wanted, cap), smallest))
 

@@ -20,7 +20,7 @@ class ExitMemory(Record):
 
     `wished` means that an entry was asked for and no position is known yet; `side` FLAT that only the quiet time
     counts. `risk` is one R, in USDT of price; `opened_ms` is the ledger's and names the position, 0 where unknown.
-    `kill_causes` are those that have asked to leave, apart by blanks.
+    `kill_causes` are those that have asked to leave, apart by blanks; `regime` is what the market did at the entry.
     """
 
     side: PositionSide
@@ -36,6 +36,7 @@ class ExitMemory(Record):
     quiet_until_ms: Integer
     nerves: Nerves
     kill_causes: Text
+    regime: Text
 
     @classmethod
     def quiet(cls, until_ms: int) -> "ExitMemory":
@@ -43,5 +44,5 @@ class ExitMemory(Record):
         return cls(
             side=PositionSide.FLAT, wished=False, opened_ms=0, since_bar_ms=0, stop_price=None, risk=None,
             best_price=None, stages=0, asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=until_ms,
-            nerves=Nerves.UNKNOWN, kill_causes="",
+            nerves=Nerves.UNKNOWN, kill_causes="", regime="",
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """What a profile trades like: every number of entries and exits, in one frozen place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -14,11 +14,13 @@ class ProfileName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a round trip costs, in basis points of the notional. Funding is not in it: it counts as zero."""
+    """What a round trip costs, in basis points of the notional. Funding comes on top, by side and by its times;
+    `funding_bps` is what one of them costs where the exchange has not said it."""
 
     taker_fee_bps: Decimal
     slippage_bps: Decimal
     margin_bps: Decimal
+    funding_bps: Decimal
 
     @property
     def round_trip_bps(self) -> Decimal:
@@ -28,13 +30,19 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """How much. The size aims at `target_bps` of the equity as one sigma over the horizon; the caps always hold."""
+    """How much. The size aims at `target_bps` of the equity as one sigma over the horizon; the caps always hold.
+
+    Where an edge is asked for, the size is also at most `kelly_fraction` of what Kelly (1956) would bet: the equity
+    times the net edge over the variance. `smallest_only`: the model has not shown that it pays.
+    """
 
     target_bps: Decimal
     size_usd_max: Decimal
     equity_fraction_max: Decimal
     margin_fraction: Decimal  # of the equity, that one position may bind
     leverage_max: int
+    kelly_fraction: Decimal
+    smallest_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class EntryRules:
     turn_bars: int  # a symbol's turn comes every so many bars, so that not all ask at once; 1: always
     ask_again_bars: int  # after a wish that led to nothing
     cooldown_bars: int  # after a position
+    spacing_bars: int  # from one position's beginning to the next one's on the same symbol
+    symbols: tuple[str, ...] = ()  # those that the model knows; none named: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ class ExitRules:
     improvement_r_min: Decimal
     time_stop_bars: int
     min_hold_bars: int  # before an exit by opinion; stops know no minimum
-    regime_exit_p_trend: float
+    regime_exit_p: float  # probability of the regime that the position was entered in, below which it is left
     kill_leave: float  # kill score at which a calm position becomes nervous, and asks to leave
     kill_calm: float  # and the one at which it is calm again
 
@@ -86,27 +96,41 @@ class Policy:
     entry: EntryRules
     exit: ExitRules
 
+    def serving(self, horizon_bars: int, symbols: tuple[str, ...], *, pays: bool) -> "Policy":
+        """Given a trained model's horizon, the symbols it knows and whether it pays, return the policy for it.
+
+        What a model says holds for its horizon: the stop is measured on that, and a position ends with it.
+        """
+        return replace(
+            self,
+            entry=replace(self.entry, horizon_bars=horizon_bars, symbols=tuple(sorted(symbols))),
+            exit=replace(
+                self.exit, stop_bars=horizon_bars, time_stop_bars=horizon_bars, min_hold_bars=max(horizon_bars // 4, 1)
+            ),
+            sizing=replace(self.sizing, smallest_only=not pays),
+        )
+
 
 _EXITS = ExitRules(
     stop_sigmas=1.5, stop_bars=60, stop_atrs_min=1.5, stop_bps_min=Decimal(10), stop_bps_max=Decimal(800),
     take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
     trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=480,
-    min_hold_bars=30, regime_exit_p_trend=0.08, kill_leave=0.8, kill_calm=0.75,
+    min_hold_bars=30, regime_exit_p=0.08, kill_leave=0.8, kill_calm=0.75,
 )  # fmt: skip
 
 TRADE_ENTRY = EntryRules(
-    edge_gate=True, horizon_bars=240, confidence_min=0.52, p_trend_min=0.4, turn_bars=1, ask_again_bars=5,
-    cooldown_bars=60,
+    edge_gate=True, horizon_bars=240, confidence_min=0.5, p_trend_min=0.0, turn_bars=1, ask_again_bars=5,
+    cooldown_bars=60, spacing_bars=480,
 )  # fmt: skip
 TRADE_EXIT = _EXITS
 
 EXPLORE_ENTRY = EntryRules(
     edge_gate=False, horizon_bars=12, confidence_min=0.501, p_trend_min=0.12, turn_bars=7, ask_again_bars=3,
-    cooldown_bars=8,
+    cooldown_bars=8, spacing_bars=0,
 )  # fmt: skip
 EXPLORE_EXIT = ExitRules(
     stop_sigmas=1.2, stop_bars=10, stop_atrs_min=1.0, stop_bps_min=Decimal(5), stop_bps_max=Decimal(500),
     take_profit_r=Decimal(3), first_partial_r=Decimal(1), second_partial_r=Decimal(2), break_even_r=Decimal(1),
     trail_from_r=Decimal("1.5"), trail_r=Decimal(1), improvement_r_min=Decimal("0.25"), time_stop_bars=10,
-    min_hold_bars=4, regime_exit_p_trend=0.08, kill_leave=0.8, kill_calm=0.75,
+    min_hold_bars=4, regime_exit_p=0.08, kill_leave=0.8, kill_calm=0.75,
 )  # fmt: skip

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from quantum_common.exchange.port import Bar, SymbolRules
+from quantum_common.exchange.port import Bar, FundingTerms, SymbolRules
 from quantum_common.state import Ledger, Portfolio, PositionSide
 from services.ai_engine.features import Features
+from services.ai_engine.fitness import FIT, Fitness
 from services.ai_engine.memory import ExitMemory, Nerves
 from services.ai_engine.policy import Policy
 from services.ai_engine.stops import on_grid, stop_distance
@@ -13,7 +14,8 @@ from services.ai_engine.stops import on_grid, stop_distance
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a decision sees. `ledger` is None before the first snapshot, `memory` before the first position."""
+    """What a decision sees. `ledger` is None before the first snapshot, `memory` before the first position, `funding`
+    where the exchange has not said it; `fitness` is the model's."""
 
     symbol: str
     bar: Bar
@@ -22,6 +24,8 @@ class Seen:
     portfolio: Portfolio | None
     memory: ExitMemory | None
     rules: SymbolRules | None
+    funding: FundingTerms | None = None
+    fitness: Fitness = FIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,11 @@ def standing(seen: Seen, ledger: Ledger, rules: SymbolRules, policy: Policy) -> 
     wish = memory if memory is not None and _led_to(memory, ledger, seen.bar.close_ms) else None
     if memory is None or not known:
         if wish is not None:
-            memory = _first_memory(ledger, seen.bar.close_ms, wish.risk, wish.stop_price)
+            memory = _first_memory(ledger, seen.bar.close_ms, wish.risk, wish.stop_price, wish.regime)
         else:
             distance = stop_distance(seen.features, policy.exit, rules)
             stop_price = on_grid(entry_price - sign * distance, rules)
-            memory = _first_memory(ledger, seen.bar.close_ms, distance, stop_price)
+            memory = _first_memory(ledger, seen.bar.close_ms, distance, stop_price, seen.features.label)
     risk, stop = memory.risk, memory.stop_price
     if risk is None or stop is None:
         raise ValueError(f"{seen.symbol}: the memory of a position has no stop")
@@ -94,19 +98,23 @@ def _led_to(memory: ExitMemory, ledger: Ledger, bar_close_ms: int) -> bool:
     return memory.wished and memory.side is ledger.side and bar_close_ms <= memory.quiet_until_ms
 
 
-def _first_memory(ledger: Ledger, bar_close_ms: int, risk: Decimal | None, stop: Decimal | None) -> ExitMemory:
+def _first_memory(
+    ledger: Ledger, bar_close_ms: int, risk: Decimal | None, stop: Decimal | None, regime: str
+) -> ExitMemory:
     return ExitMemory(
         side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=bar_close_ms, stop_price=stop,
         risk=risk, best_price=None, stages=0, asked_bar_ms=0, asked_amt=Decimal(0), quiet_until_ms=0,
-        nerves=Nerves.UNKNOWN, kill_causes="",
+        nerves=Nerves.UNKNOWN, kill_causes="", regime=regime,
     )  # fmt: skip
 
 
 def rested(memory: ExitMemory | None, bar_close_ms: int, policy: Policy) -> ExitMemory | None:
     """Given the memory of a symbol that stands flat, return it after this bar.
 
-    A position that is gone leaves a cooldown; a wish stays until its time is over.
+    A position that is gone leaves a cooldown, and keeps its distance to the next; a wish stays until its time is over.
     """
     if memory is None or memory.wished or memory.side is PositionSide.FLAT:
         return memory
-    return ExitMemory.quiet(bar_close_ms + policy.entry.cooldown_bars * policy.interval_ms)
+    rest = policy.entry.cooldown_bars * policy.interval_ms
+    spacing = policy.entry.spacing_bars * policy.interval_ms
+    return ExitMemory.quiet(max(bar_close_ms + rest, memory.since_bar_ms + spacing))

@@ -16,6 +16,7 @@ from services.ai_engine.memory import ExitMemory
 from services.ai_engine.ports import Known
 
 DEAD_BARS_KEPT = 10_000
+_OLDER = {"regime": ""}  # what an earlier build did not remember of a position
 
 
 class RedisStore:
@@ -37,7 +38,7 @@ class RedisStore:
         return {
             symbol: Known(
                 ledger=Ledger.from_fields(ledger) if ledger else None,
-                memory=ExitMemory.from_fields(memory) if memory else None,
+                memory=ExitMemory.from_fields(_OLDER | memory) if memory else None,
             )
             for symbol, ledger, memory in zip(symbols, answers[::2], answers[1::2], strict=True)
         }

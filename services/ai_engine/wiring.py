@@ -1,54 +1,125 @@
 """Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
 
+from dataclasses import dataclass
+
 from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
+from quantum_common.log import Log
 from quantum_common.runtime import Runtime
+from quantum_common.settings import SettingsError
+from services.ai_engine.care import Care
+from services.ai_engine.drift import DAY_MS
+from services.ai_engine.ensemble import Ensemble
+from services.ai_engine.fitness import FIT, NO_MODEL, Fitness
+from services.ai_engine.inputs import INPUT_WARM_BARS
+from services.ai_engine.intake import Universe
+from services.ai_engine.model import Model
+from services.ai_engine.model_files import ModelRefused, load_model
 from services.ai_engine.momentum_model import momentum_model
-from services.ai_engine.service import Engine, Universe
+from services.ai_engine.no_model import no_model
+from services.ai_engine.policy import Policy, ProfileName
+from services.ai_engine.service import Engine
 from services.ai_engine.settings import AiSettings
 from services.ai_engine.store import RedisStore
 
-RULES_EVERY_MS = 600_000
+REFRESH_EVERY_MS = 600_000
 WATCH_EVERY_MS = 5_000
+DAY_BARS = DAY_MS // 60_000
+UNDUE_DAYS = 2  # beyond those that drift is measured over: the day before, and what is left of today
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """What decides: the model, the policy that fits it, how it stands at the start, and its care where it learned."""
+
+    model: Model
+    policy: Policy
+    fitness: Fitness
+    care: Care | None
 
 
 async def start(runtime: Runtime[AiSettings]) -> None:
-    """Run the engine until the daemon is to stop."""
-    settings, policy = runtime.settings, runtime.settings.policy
-    symbols = settings.ai_symbols
-    async with open_exchange(settings, None, symbols, runtime.clock, runtime.log) as exchange:
+    """Run the engine until the daemon is to stop. Raise SettingsError for a model that must not be used."""
+    settings = runtime.settings
+    trained = trained_model(settings, runtime.clock.now_ms(), runtime.log)
+    universe, mind = universe_of(settings, trained), mind_of(settings, trained)
+    async with open_exchange(settings, None, universe.followed, runtime.clock, runtime.log) as exchange:
         engine = Engine(
-            market=exchange.market,
-            store=RedisStore(runtime.redis, runtime.keys, runtime.metrics),
-            clock=runtime.clock,
-            log=runtime.log,
-            universe=Universe(
-                symbols, settings.ai_decision_interval, settings.ai_history_bars, settings.ai_stale_bars
-            ),
-            model=momentum_model(policy),
-            policy=policy,
-            progress=runtime.progress,
+            market=exchange.market, store=RedisStore(runtime.redis, runtime.keys, runtime.metrics),
+            clock=runtime.clock, log=runtime.log, universe=universe, model=mind.model, policy=mind.policy,
+            care=mind.care, fitness=mind.fitness, progress=runtime.progress,
         )  # fmt: skip
 
         def take_up(new: AiSettings) -> None:
-            engine.policy, engine.model = new.policy, momentum_model(new.policy)
+            mind = mind_of(new, trained)
+            engine.model, engine.policy = mind.model, mind.policy
+            if engine.care is not None:
+                engine.care.limits = new.care
 
         runtime.take_up = take_up
         runtime.watch_exchange(exchange.session)
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
-        runtime.metrics.probes.append(probes.exchange(exchange.session))
         runtime.metrics.probes += (
-            probes.bars(runtime.redis, runtime.keys, symbols),
+            probes.exchange(exchange.session),
+            probes.bars(runtime.redis, runtime.keys, settings.ai_symbols),
             probes.model(runtime.redis, runtime.keys),
         )
         await runtime.run(
             runtime.until_stopped(_follow(runtime, engine)),
-            runtime.until_stopped(runtime.every(RULES_EVERY_MS, engine.refresh_rules)),
+            runtime.until_stopped(runtime.every(REFRESH_EVERY_MS, engine.refresh)),
             runtime.every(WATCH_EVERY_MS, engine.watch),
             runtime.every(SHARE_EVERY_MS, budget.share),
             owns=(runtime.keys.intents,),
         )
+
+
+def trained_model(settings: AiSettings, now_ms: int, log: Log) -> Ensemble | None:
+    """Given the settings, return the trained model that they name, None where they name none. Raise SettingsError for
+    one that is corrupt, foreign, too old, or made for other bars or other symbols."""
+    folder = settings.ai_model_dir
+    if folder is None:
+        return None
+    try:
+        model = load_model(folder, now_ms)
+    except ModelRefused as refused:
+        raise SettingsError(f"settings: AI_MODEL_DIR: {refused}") from None
+    card = model.card
+    wrong = ""
+    if card.decision_ms != settings.decision_ms:
+        minutes = card.decision_ms // 60_000
+        wrong = f"decides every {minutes} minutes, and AI_DECISION_INTERVAL is {settings.ai_decision_interval}"
+    elif not set(card.symbols) & set(settings.ai_symbols):
+        wrong = "knows none of AI_SYMBOLS; train it on them"
+    elif (expires_ms := Care(card, settings.care, settings.ai_drift_days).expires_ms) <= now_ms:
+        wrong = f"too old since {(now_ms - expires_ms) / DAY_MS:.1f} days by AI_MODEL_AGE_DAYS_MAX; train a new one"
+    if wrong:
+        raise SettingsError(f"settings: AI_MODEL_DIR: {folder}: {wrong}")
+    if unknown := sorted(set(settings.ai_symbols) - set(card.symbols)):
+        log.warning("the model does not know these symbols, which are not entered", symbols=",".join(unknown))
+    return model
+
+
+def mind_of(settings: AiSettings, trained: Ensemble | None) -> Mind:
+    """Given the settings and the trained model, if there is one, return what decides."""
+    policy = settings.policy
+    if settings.ai_profile is ProfileName.EXPLORE:
+        return Mind(momentum_model(policy), policy, FIT, None)
+    if trained is None:
+        return Mind(no_model(policy), policy, NO_MODEL, None)
+    card = trained.card
+    policy = policy.serving(card.horizon_bars, card.symbols, pays=card.pays)
+    return Mind(trained.under(policy), policy, FIT, Care(card, settings.care, settings.ai_drift_days))
+
+
+def universe_of(settings: AiSettings, trained: Ensemble | None) -> Universe:
+    """Given the settings and the trained model, return what to look at, and how far back."""
+    symbols, stale_bars = settings.ai_symbols, settings.ai_stale_bars
+    if trained is None:
+        return Universe(symbols, settings.ai_history_bars, stale_bars)
+    days = settings.ai_drift_days + UNDUE_DAYS
+    history_bars = max(settings.ai_history_bars, INPUT_WARM_BARS + trained.horizon_bars + days * DAY_BARS)
+    return Universe(symbols, history_bars, stale_bars, trained=True, leader=trained.card.leader)
 
 
 async def _follow(runtime: Runtime[AiSettings], engine: Engine) -> None:

@@ -7,15 +7,17 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from quantum_common.exchange.port import SymbolRules
+from quantum_common.exchange.port import FundingTerms, SymbolRules
 from quantum_common.messages import Side
-from quantum_common.state import Portfolio, PositionSide
-from services.ai_engine.entries import Entry, NoEntry, NotNow, entry_of, leverage_for, size_usd
+from quantum_common.state import ModelStatus, Portfolio, PositionSide
+from services.ai_engine.entries import Entry, NoEntry, NotNow, cost_of, entry_of, leverage_for, size_usd
 from services.ai_engine.features import Features
+from services.ai_engine.fitness import NO_MODEL, Fitness
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.model import Signal
 from services.ai_engine.momentum_model import MomentumModel
 from services.ai_engine.policy import Policy, ProfileName
+from services.ai_engine.standing import Seen
 from tests.unit.ai_engine import given
 
 EXPLORE = given.policy()
@@ -29,10 +31,14 @@ def ask(  # one argument for each thing that an entry depends on
     memory: ExitMemory | None = None,
     portfolio: Portfolio | None = None,
     rules: SymbolRules = given.RULES,
+    **known: Any,
 ) -> Entry | NotNow:
     model = MomentumModel(version="v", horizon_bars=policy.entry.horizon_bars)
     features = features or given.features()
-    return entry_of(given.SYMBOL, features, memory, portfolio or given.portfolio(), rules, model, policy)
+    seen = Seen(
+        given.SYMBOL, given.bar(0), features, given.ledger(0), portfolio or given.portfolio(), None, rules, **known
+    )  # fmt: skip
+    return entry_of(seen, memory, rules, model, policy)
 
 
 def asked(**changed: Any) -> Entry:
@@ -51,6 +57,9 @@ def test_an_upward_trend_asks_for_a_long_and_a_downward_one_for_a_short() -> Non
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
+        ({"fitness": NO_MODEL}, NoEntry.NO_MODEL),
+        ({"fitness": Fitness(ModelStatus.EXPIRED, "too old", 2, 1)}, NoEntry.MODEL_EXPIRED),
+        ({"policy": TRADE.serving(60, ("ETHUSDT",), pays=True)}, NoEntry.NOT_IN_MODEL),
         ({"features": given.features(warm=False)}, NoEntry.COLD),
         ({"rules": replace(given.RULES, status="SETTLING")}, NoEntry.NOT_TRADABLE),
         ({"memory": ExitMemory.quiet(given.START_MS + 10 * given.MINUTE_MS)}, NoEntry.QUIET),
@@ -69,7 +78,7 @@ def test_every_no_has_a_name(changed: dict[str, Any], why: NoEntry) -> None:
     found = ask(**changed)
     assert isinstance(found, NotNow)
     assert found.why is why
-    without_a_measure = {NoEntry.NOT_TRADABLE, NoEntry.NO_SIGNAL}
+    without_a_measure = {NoEntry.NOT_TRADABLE, NoEntry.NO_SIGNAL, NoEntry.NO_MODEL, NoEntry.NOT_IN_MODEL}
     assert (found.value is None) is (found.limit is None) is (why in without_a_measure)
     weighed = {NoEntry.NO_TREND, NoEntry.WEAK_SIGNAL, NoEntry.EDGE_BELOW_COST, NoEntry.NO_EQUITY, NoEntry.TOO_SMALL}
     assert found.signal is not None or why not in weighed
@@ -79,13 +88,15 @@ def test_an_edge_below_its_cost_says_both() -> None:
     found = ask(policy=TRADE)
     assert isinstance(found, NotNow)
     assert found.edge_bps == found.value
-    assert found.cost_bps == TRADE.costs.round_trip_bps
-    assert found.limit == TRADE.costs.round_trip_bps + TRADE.costs.margin_bps
+    assert found.cost_bps is not None
+    assert found.cost_bps >= TRADE.costs.round_trip_bps
+    assert found.limit == found.cost_bps + TRADE.costs.margin_bps
 
 
 def test_without_a_portfolio_nothing_is_asked_for() -> None:
     model = MomentumModel(version="v", horizon_bars=12)
-    found = entry_of(given.SYMBOL, given.features(), None, None, given.RULES, model, EVERY_BAR)
+    seen = Seen(given.SYMBOL, given.bar(0), given.features(), given.ledger(0), None, None, given.RULES)
+    found = entry_of(seen, None, given.RULES, model, EVERY_BAR)
     assert found == NotNow(NoEntry.NO_PORTFOLIO)
 
 
@@ -93,6 +104,36 @@ def test_the_edge_gate_opens_where_the_move_pays_its_costs() -> None:
     wild = given.features(sigma=0.006, p_trend=0.95)
     entry = asked(features=wild, policy=TRADE)
     assert entry.edge_bps >= TRADE.costs.round_trip_bps + TRADE.costs.margin_bps
+
+
+def test_a_model_that_warns_still_enters() -> None:
+    assert isinstance(ask(fitness=Fitness(ModelStatus.WARNING, "too old in 3 h")), Entry)
+
+
+def cost(sign: float, funding: FundingTerms | None, horizon_bars: int = 480) -> Decimal:
+    """The cost of a round trip at eight in the morning, on the side of the sign."""
+    policy = replace(TRADE, entry=replace(TRADE.entry, horizon_bars=horizon_bars))
+    close_ms = 1_700_006_400_000 + 8 * 3_600_000 - 1
+    bar = replace(given.bar(0), open_ms=close_ms - 59_999, close_ms=close_ms)
+    seen = Seen(given.SYMBOL, bar, given.features(), given.ledger(0), None, None, given.RULES, funding)
+    return cost_of(seen, Signal(0.6, 0.01, sign * 10.0, (), "v"), policy)
+
+
+def test_funding_is_counted_by_side_and_by_its_times() -> None:
+    fees = TRADE.costs.round_trip_bps
+    every_8h = FundingTerms(given.SYMBOL, Decimal("0.0003"), 8 * 3_600_000)
+    every_1h = replace(every_8h, interval_ms=3_600_000)
+    assert cost(1.0, every_8h) == fees + 3 * 1, "the one at eight itself; the next is a millisecond too late"
+    assert cost(1.0, every_8h, 481) == fees + 3 * 2
+    assert cost(-1.0, every_8h) == fees - 3
+    assert cost(1.0, every_1h) == fees + 3 * 8
+    assert cost(-1.0, every_1h) == 0, "what is received never pays for a trade"
+    assert cost(-1.0, replace(every_8h, rate=Decimal("-0.0003"))) == fees + 3
+
+
+def test_a_funding_that_is_not_known_is_assumed_and_paid_by_both_sides() -> None:
+    assumed = TRADE.costs.round_trip_bps + TRADE.costs.funding_bps
+    assert cost(1.0, None) == cost(-1.0, None) == assumed
 
 
 def test_symbols_take_turns() -> None:
@@ -110,7 +151,7 @@ def test_after_the_quiet_time_the_symbol_may_enter_again() -> None:
 
 def test_a_wish_is_remembered_with_its_stop() -> None:
     entry = asked()
-    memory = entry.remembered(1_000, 2_000)
+    memory = entry.remembered(1_000, 2_000, "trend")
     assert memory.wished
     assert memory.side is PositionSide.LONG
     assert (memory.stop_price, memory.risk, memory.quiet_until_ms) == (entry.stop_loss, entry.risk, 2_000)
@@ -150,7 +191,7 @@ def test_a_calmer_market_gets_a_larger_size_up_to_the_cap() -> None:
 
     def size(sigma_h: float) -> Decimal | NotNow:
         signal = Signal(0.52, sigma_h, 1.0, (), "v")
-        return size_usd(signal, Decimal(10_000), Decimal(100), given.RULES, wide)
+        return size_usd(signal, Decimal(5), Decimal(10_000), Decimal(100), given.RULES, wide)
 
     assert size(0.01) == Decimal("100.00")
     assert size(0.005) == Decimal("200.00")
@@ -161,3 +202,35 @@ def test_a_calmer_market_gets_a_larger_size_up_to_the_cap() -> None:
 def test_leverage_follows_from_the_size() -> None:
     equity = Decimal(10_000)
     assert [leverage_for(Decimal(size), equity, EXPLORE) for size in (100, 500, 501, 1001, 9999)] == [1, 1, 2, 3, 3]
+
+
+def kelly(net_bps: float, sigma_h: float) -> Decimal | NotNow:
+    roomy = replace(TRADE.sizing, size_usd_max=Decimal(10**9), equity_fraction_max=Decimal(10), leverage_max=125,
+                    margin_fraction=Decimal(1), target_bps=Decimal(1000))  # fmt: skip
+    signal = Signal(0.55, sigma_h, 20.0, (), "v")
+    policy = replace(TRADE, sizing=roomy)
+    return size_usd(signal, given.price(net_bps), Decimal(10_000), Decimal(100), given.RULES, policy)
+
+
+def test_where_an_edge_is_asked_for_a_quarter_of_kelly_s_bet_is_the_most() -> None:
+    # a net edge of 10 bps at 2 % volatility: 0.001 / 0.0004 = 2.5 times the equity, and a quarter of that
+    assert kelly(10, 0.02) == Decimal("6250.00")
+    assert kelly(5, 0.02) == Decimal("3125.00")
+    assert kelly(10, 0.04) == Decimal("1562.50")
+    none = kelly(0, 0.02)
+    assert isinstance(none, NotNow)
+    assert (none.why, none.value) == (NoEntry.TOO_SMALL, 0)
+
+
+def test_a_model_that_has_not_shown_that_it_pays_trades_the_smallest_order() -> None:
+    wild = given.features(sigma=0.006, p_trend=0.95)
+    paying, other = (TRADE.serving(240, (given.SYMBOL,), pays=pays) for pays in (True, False))
+    assert asked(features=wild, policy=paying).size_usd > asked(features=wild, policy=other).size_usd
+    assert asked(features=wild, policy=other).size_usd == Decimal("5.25")
+
+
+def test_a_model_s_horizon_is_the_end_of_its_positions_and_the_measure_of_their_stops() -> None:
+    served = TRADE.serving(60, ("B", "A"), pays=True)
+    assert (served.entry.horizon_bars, served.exit.time_stop_bars, served.exit.stop_bars) == (60, 60, 60)
+    assert served.entry.symbols == ("A", "B")
+    assert (served.decision_ms, served.costs) == (TRADE.decision_ms, TRADE.costs)

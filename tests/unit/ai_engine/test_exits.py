@@ -29,7 +29,7 @@ def remembered(ledger: Ledger = OPENED, **changed: Any) -> ExitMemory:
     plain = ExitMemory(
         side=ledger.side, wished=False, opened_ms=ledger.opened_ms or 0, since_bar_ms=given.bar(0).close_ms,
         stop_price=Decimal(100 - sign), risk=Decimal(1), best_price=Decimal(100), stages=0, asked_bar_ms=0,
-        asked_amt=Decimal(0), quiet_until_ms=0, nerves=Nerves.UNKNOWN, kill_causes="",
+        asked_amt=Decimal(0), quiet_until_ms=0, nerves=Nerves.UNKNOWN, kill_causes="", regime=Label.TREND,
     )  # fmt: skip
     return plain.model_copy(update=changed)
 
@@ -228,10 +228,14 @@ def test_a_memory_without_a_stop_is_a_broken_invariant() -> None:
 
 
 def test_a_position_that_is_gone_leaves_a_cooldown() -> None:
-    gone = rested(remembered(), 1_000, POLICY)
-    assert gone == ExitMemory.quiet(1_000 + POLICY.entry.cooldown_bars * given.MINUTE_MS)
-    assert rested(gone, 2_000, POLICY) == gone
+    at_ms = given.bar(5).close_ms
+    gone = rested(remembered(), at_ms, POLICY)
+    assert gone == ExitMemory.quiet(at_ms + POLICY.entry.cooldown_bars * given.MINUTE_MS)
+    assert rested(gone, at_ms + 1, POLICY) == gone
     assert rested(None, 2_000, POLICY) is None
+    spaced = replace(POLICY, entry=replace(POLICY.entry, spacing_bars=480))
+    apart = rested(remembered(), at_ms, spaced)
+    assert apart == ExitMemory.quiet(given.bar(480).close_ms), "from the beginning of one to that of the next"
     wish = remembered(wished=True)
     assert rested(wish, 2_000, POLICY) == wish
 

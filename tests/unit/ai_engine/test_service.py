@@ -8,16 +8,17 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from quantum_common.clock import ManualClock
-from quantum_common.exchange.port import Bar, ExchangeUnavailable, SymbolRules
+from quantum_common.exchange.port import Bar, ExchangeUnavailable, FundingTerms, SymbolRules
 from quantum_common.log import setup
 from quantum_common.messages import Action, Intent
 from quantum_common.state import EngineModel, EngineVerdict, MarketState, Portfolio
 from services.ai_engine.bars import DeadBar
+from services.ai_engine.intake import Universe
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.momentum_model import MomentumModel
 from services.ai_engine.policy import Policy
 from services.ai_engine.ports import Known
-from services.ai_engine.service import LATE_MS, Engine, Universe
+from services.ai_engine.service import LATE_MS, Engine
 from tests.unit.ai_engine import given
 
 PAST = 300
@@ -51,6 +52,9 @@ class BarsOfAWalk:
             raise ExchangeUnavailable("the rate budget is used up", 1000)
         assert (interval, limit) == ("1m", PAST)
         return [replace(one, symbol=symbol) for one in self.bars[:PAST]]
+
+    async def funding_terms(self) -> Mapping[str, FundingTerms]:
+        return {symbol: FundingTerms(symbol, Decimal("0.0001"), 28_800_000) for symbol in self.listed}
 
     async def next_bars(self) -> Sequence[Bar]:
         return self.waiting.pop(0)
@@ -119,7 +123,7 @@ class Bench:
         self.clock = ManualClock(given.START_MS)
         self.engine = Engine(
             market=self.market, store=self.store, clock=self.clock, log=setup("info", "test"),
-            universe=Universe(tuple(symbols), "1m", PAST, 3),
+            universe=Universe(tuple(symbols), PAST, 3),
             model=MomentumModel(version="v", horizon_bars=self.policy.entry.horizon_bars), policy=self.policy,
         )  # fmt: skip
 
@@ -310,7 +314,7 @@ async def test_an_exchange_that_is_away_is_waited_for() -> None:
 async def test_filters_that_cannot_be_had_leave_the_last_ones() -> None:
     bench = await Bench().ready()
     bench.market.away = 1
-    await bench.engine.refresh_rules()
+    await bench.engine.refresh()
     assert bench.engine.rules == bench.market.listed
 
 
@@ -349,3 +353,4 @@ async def test_a_market_that_falls_silent_is_said_once_and_so_is_its_return() ->
     assert await watched(1) == []
     await bench.close(bench.bars[PAST])
     assert await watched(0) == ["bars again"]
+    assert {(one.name, one.status) for one in bench.store.models} == {("momentum", "ok")}

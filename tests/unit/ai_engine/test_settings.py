@@ -46,10 +46,10 @@ def test_an_interval_that_is_not_served_is_refused(tmp_path: Path) -> None:
 
 def test_the_env_file_documents_every_key_with_its_default() -> None:
     text = ENV_FILE.read_text(encoding="utf-8")
-    shown = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    shown = dict(re.findall(r"^#?([A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
     own = {name: field for name, field in AiSettings.model_fields.items() if name not in CommonSettings.model_fields}
     assert shown.keys() == {name.upper() for name in own} | {"QUANTUM_METRICS_PORT"}
-    defaults = {name.upper(): str(field.default) for name, field in own.items() if not field.is_required()}
+    defaults = {name.upper(): str(field.default or "") for name, field in own.items() if not field.is_required()}
     assert {key: value for key, value in shown.items() if key in defaults} == defaults
 
 
