@@ -1,7 +1,5 @@
 """Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
 
-from dataclasses import dataclass
-
 from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
@@ -11,32 +9,14 @@ from quantum_common.settings import SettingsError
 from services.ai_engine.care import Care
 from services.ai_engine.drift import DAY_MS
 from services.ai_engine.ensemble import Ensemble
-from services.ai_engine.fitness import FIT, NO_MODEL, Fitness
-from services.ai_engine.inputs import INPUT_WARM_BARS
-from services.ai_engine.intake import Universe
-from services.ai_engine.model import Model
+from services.ai_engine.mind import mind_of, universe_of
 from services.ai_engine.model_files import ModelRefused, load_model
-from services.ai_engine.momentum_model import momentum_model
-from services.ai_engine.no_model import no_model
-from services.ai_engine.policy import Policy, ProfileName
 from services.ai_engine.service import Engine
 from services.ai_engine.settings import AiSettings
 from services.ai_engine.store import RedisStore
 
 REFRESH_EVERY_MS = 600_000
 WATCH_EVERY_MS = 5_000
-DAY_BARS = DAY_MS // 60_000
-UNDUE_DAYS = 2  # beyond those that drift is measured over: the day before, and what is left of today
-
-
-@dataclass(frozen=True, slots=True)
-class Mind:
-    """What decides: the model, the policy that fits it, how it stands at the start, and its care where it learned."""
-
-    model: Model
-    policy: Policy
-    fitness: Fitness
-    care: Care | None
 
 
 async def start(runtime: Runtime[AiSettings]) -> None:
@@ -98,28 +78,6 @@ def trained_model(settings: AiSettings, now_ms: int, log: Log) -> Ensemble | Non
     if unknown := sorted(set(settings.ai_symbols) - set(card.symbols)):
         log.warning("the model does not know these symbols, which are not entered", symbols=",".join(unknown))
     return model
-
-
-def mind_of(settings: AiSettings, trained: Ensemble | None) -> Mind:
-    """Given the settings and the trained model, if there is one, return what decides."""
-    policy = settings.policy
-    if settings.ai_profile is ProfileName.EXPLORE:
-        return Mind(momentum_model(policy), policy, FIT, None)
-    if trained is None:
-        return Mind(no_model(policy), policy, NO_MODEL, None)
-    card = trained.card
-    policy = policy.serving(card.horizon_bars, card.symbols, pays=card.pays)
-    return Mind(trained.under(policy), policy, FIT, Care(card, settings.care, settings.ai_drift_days))
-
-
-def universe_of(settings: AiSettings, trained: Ensemble | None) -> Universe:
-    """Given the settings and the trained model, return what to look at, and how far back."""
-    symbols, stale_bars = settings.ai_symbols, settings.ai_stale_bars
-    if trained is None:
-        return Universe(symbols, settings.ai_history_bars, stale_bars)
-    days = settings.ai_drift_days + UNDUE_DAYS
-    history_bars = max(settings.ai_history_bars, INPUT_WARM_BARS + trained.horizon_bars + days * DAY_BARS)
-    return Universe(symbols, history_bars, stale_bars, trained=True, leader=trained.card.leader)
 
 
 async def _follow(runtime: Runtime[AiSettings], engine: Engine) -> None:

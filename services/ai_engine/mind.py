@@ -1,0 +1,49 @@
+"""What an engine decides with: the model for its settings, the policy that fits the model, and what both need."""
+
+from dataclasses import dataclass
+
+from services.ai_engine.care import Care
+from services.ai_engine.drift import DAY_MS, MINUTE_MS
+from services.ai_engine.ensemble import Ensemble
+from services.ai_engine.fitness import FIT, NO_MODEL, Fitness
+from services.ai_engine.inputs import INPUT_WARM_BARS
+from services.ai_engine.intake import Universe
+from services.ai_engine.model import Model
+from services.ai_engine.momentum_model import momentum_model
+from services.ai_engine.no_model import no_model
+from services.ai_engine.policy import Policy, ProfileName
+from services.ai_engine.settings import AiSettings
+
+UNDUE_DAYS = 2  # beyond those that drift is measured over: the day before, and what is left of today
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    """What decides: the model, the policy that fits it, how it stands at the start, and its care where it learned."""
+
+    model: Model
+    policy: Policy
+    fitness: Fitness
+    care: Care | None
+
+
+def mind_of(settings: AiSettings, trained: Ensemble | None) -> Mind:
+    """Given the settings and the trained model, if there is one, return what decides."""
+    policy = settings.policy
+    if settings.ai_profile is ProfileName.EXPLORE:
+        return Mind(momentum_model(policy), policy, FIT, None)
+    if trained is None:
+        return Mind(no_model(policy), policy, NO_MODEL, None)
+    card = trained.card
+    policy = policy.serving(card.horizon_bars, card.symbols, pays=card.pays)
+    return Mind(trained.under(policy), policy, FIT, Care(card, settings.care, settings.ai_drift_days))
+
+
+def universe_of(settings: AiSettings, trained: Ensemble | None) -> Universe:
+    """Given the settings and the trained model, return what to look at, and how far back."""
+    symbols, stale_bars = settings.ai_symbols, settings.ai_stale_bars
+    if trained is None:
+        return Universe(symbols, settings.ai_history_bars, stale_bars)
+    days = settings.ai_drift_days + UNDUE_DAYS
+    history_bars = max(settings.ai_history_bars, INPUT_WARM_BARS + trained.horizon_bars + days * DAY_MS // MINUTE_MS)
+    return Universe(symbols, history_bars, stale_bars, trained=True, leader=trained.card.leader)
