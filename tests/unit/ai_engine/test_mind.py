@@ -17,7 +17,7 @@ from services.ai_engine.wiring import trained_model
 from tests.unit.ai_engine import given
 from tests.unit.ai_engine.given_model import DAY_MS, TRAINED_MS, card, ensemble, fitted
 
-LOG = setup("error", "test")
+LOG = setup("info", "test")
 
 
 def saved(folder: Path, **changed: Any) -> AiSettings:
