@@ -118,11 +118,14 @@ class Chain:
     def glance(self, symbols: Collection[str]) -> None:
         """The same for some symbols only: their snapshots, the portfolio, and what the governor watches. Enough where
         nothing else has moved that anybody could read."""
-        rows = self.port.rows(symbols)
-        finish(self.brain.watch.take(rows))
-        for row in rows:
-            finish(self.brain.drifts.reconcile(self.brain.watch.views[row.symbol]))
+        self.note_prices(symbols)
+        for symbol in symbols:
+            finish(self.brain.drifts.reconcile(self.brain.watch.views[symbol]))
         finish(self.watch.step())
+
+    def note_prices(self, symbols: Collection[str]) -> None:
+        """Have P3.3 see the prices of some symbols: a new best one of a position is remembered on its ledger."""
+        finish(self.brain.watch.take(self.port.rows(symbols)))
 
     def guard(self) -> None:
         """One round of the warden; what it mends is booked."""

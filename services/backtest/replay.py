@@ -121,10 +121,24 @@ class Replay:
         if self.venue.point >= point:
             return
         calm = self.venue.is_calm()
-        for moment in (point,) if calm else range(self.venue.point + 1, point + 1):
+        straight = calm and not self._bettered(self.venue.best)
+        for moment in (point,) if straight else range(self.venue.point + 1, point + 1):
             self.clock.move_to(minute_ms + moment * STEP_MS)
             self.venue.stand(moment, calm=calm)
             self._book()
+            bettered = self._bettered(lambda symbol, _: self.venue.price(symbol))
+            if bettered:
+                self.chain.note_prices(bettered)
+
+    def _bettered(self, price: Callable[[str, int], Decimal]) -> list[str]:
+        """Given a price for each symbol and sign, return the positions whose best price so far it beats."""
+        found = []
+        for symbol in self.venue.exposed():
+            ledger = self.board.ledgers[symbol]
+            peak, amount = ledger.peak_price, ledger.position_amt
+            if peak is not None and amount and (price(symbol, 1) > peak if amount > 0 else price(symbol, -1) < peak):
+                found.append(symbol)
+        return found
 
     def _close(self, minute_ms: int) -> None:
         """At the end of a minute, have the account looked at where something may depend on it."""

@@ -97,6 +97,11 @@ class Venue:
         first, second = (bars.low[index], bars.high[index]) if rises else (bars.high[index], bars.low[index])
         return Decimal((opened, first, second, closed)[self._point]).scaleb(self._prices[symbol])
 
+    def best(self, symbol: str, sign: int) -> Decimal:
+        """Given a symbol and the sign of a position, return the best price of this minute for it."""
+        low, high = self._range(symbol)
+        return high if sign > 0 else low
+
     def exposed(self) -> list[str]:
         """Return the symbols on which the account has something."""
         return self.engine.exposed()

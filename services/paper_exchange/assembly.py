@@ -107,7 +107,7 @@ def _open_market(options: Options, kept: MarketPosition | None, now_ms: int) -> 
             f"--state {options.state} holds a market {kept.identity}, not {opened.identity}; "
             "start with the same options, or with another folder"
         )
-    if kept is not None and kept.paused:
+    if options.hold if kept is None else kept.paused:
         opened.market.clock.paused = True
     return opened
 

@@ -32,7 +32,8 @@ class _Body(BaseModel):
 
 
 class MarketOrder(_Body):
-    """What the market is to do: `price` or `jump_bps` for a symbol, `funding` for a symbol, `paused` for all."""
+    """What the market is to do: `price` or `jump_bps` for a symbol, `funding` for a symbol, `paused` for all, or
+    `until_ms`: run up to that market time, and stand there."""
 
     symbol: str | None = None
     price: Decimal | None = Field(default=None, gt=0, lt=10**9)
@@ -40,6 +41,7 @@ class MarketOrder(_Body):
     funding: Decimal | None = Field(default=None, description="a rate, charged now")
     status: SymbolStatus | None = None
     paused: bool | None = None
+    until_ms: int | None = Field(default=None, gt=0)
 
 
 class ForeignTrade(_Body):
@@ -140,6 +142,8 @@ class Control:
             market.clock.advance(self.exchange.now_ms())
             market.clock.paused = order.paused
             self.exchange.save_position()
+        if order.until_ms is not None and not market.ended:
+            market.clock.until_ms, market.clock.paused = order.until_ms, False
         if order.symbol is None:
             if order.price is not None or order.jump_bps is not None or order.funding is not None or order.status:
                 raise Refused("give the symbol whose price, funding or status it is")

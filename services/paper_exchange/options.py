@@ -32,6 +32,7 @@ class Options:
     speed: int  # market minutes per wall minute
     start: str  # of a replay: a bar's open time in epoch ms, or the number of a minute; empty: after the warm-up
     align_now: bool
+    hold: bool  # the market stands at its start until a tester lets it go
     warmup: int  # bars before the start
     symbols: int
     state: Path | None
@@ -70,6 +71,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str] = os.
         speed=found.speed,
         start=found.start or "",
         align_now=found.align_now,
+        hold=found.hold,
         warmup=found.warmup,
         symbols=found.symbols,
         state=found.state,
@@ -103,6 +105,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--speed", type=_whole(1, 10_000), default=1, help="how much faster than the wall the market runs")
     add("--start", type=_start_time, help="csv: open time (epoch ms) or number of the first minute")
     add("--align-now", action="store_true", help="csv: shift all times by whole minutes so that it starts now")
+    add("--hold", action="store_true", help="stand at the start until /paper/market lets the market go")
     add("--warmup", type=_whole(0, 100_000), default=1500, help="bars before the start (default %(default)s)")
     add("--symbols", type=_whole(1, SYMBOLS_MAX), default=DEFAULT_SYMBOLS, help="synthetic: how many contracts")
     add("--state", type=Path, help="folder that survives a restart; without it the memory dies with the process")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from zlib import crc32
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.paper_exchange.market.clock import STALL_MS_MAX, MarketClock
 from services.paper_exchange.market.csv_files import FundingRow
 from services.paper_exchange.market.intervals import HOUR_MS
 from services.paper_exchange.market.market import BarClosed, FundingDue, Market, MarketEnded, MarketEvent, Tick
+from services.paper_exchange.market.quote import Quote
 from services.paper_exchange.market.synthetic import SyntheticSource
 
 START_MS = 1_700_000_040_000
@@ -155,6 +157,31 @@ def test_a_paused_market_stands_still_and_goes_on() -> None:
     assert list(market.advance(60_000)) == []
     market.clock.paused = False
     assert len(list(market.advance(61_000))) > 0
+
+
+def test_a_market_runs_up_to_where_it_is_told_and_stands_there() -> None:
+    clock = MarketClock(START_MS, 0, 60)
+    clock.until_ms = START_MS + 90_000
+    assert clock.advance(1_000) == START_MS + 60_000
+    assert clock.advance(2_000) == START_MS + 90_000
+    assert clock.advance(3_000) == START_MS + 90_000
+    clock.until_ms = START_MS  # long past: it stands where it is, time never runs backwards
+    assert clock.advance(4_000) == START_MS + 90_000
+    clock.until_ms = None
+    assert clock.advance(5_000) == START_MS + 150_000
+
+
+def test_a_quote_that_is_stood_somewhere_shows_what_one_that_was_played_there_shows() -> None:
+    market = Market(Fixed(12), LISTINGS, MarketClock(START_MS, 0, 600), {})
+    quote = Quote("AUSDT", Fixed(12).bars["AUSDT"], START_MS, crc32(b"AUSDT"))
+    for ticks, wall_ms in enumerate(range(25, 25 * 30, 25), start=2):  # a moment of a minute each
+        list(market.advance(wall_ms))
+        moment = ticks - 1
+        quote.stand_at(quote.bars.index_at(START_MS) + moment // 4, moment % 4, 4, ticks)
+        played_to = market.quotes["AUSDT"]
+        assert (quote.last, quote.mark_e8, quote.index_e8, quote.book()) == (
+            played_to.last, played_to.mark_e8, played_to.index_e8, played_to.book(),
+        )  # fmt: skip
 
 
 def test_a_process_that_was_stopped_finds_the_market_where_it_left_it() -> None:
