@@ -1,5 +1,6 @@
 """What makes a closed bar usable. A bar that contradicts itself is refused by name and never becomes a feature."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
@@ -8,6 +9,7 @@ from quantum_common.messages import EpochMs, Integer, Record, Text
 
 BAR, BAR_MS = "1m", 60_000
 INTERVALS_MS = {BAR: BAR_MS, "15m": 15 * BAR_MS, "1h": 60 * BAR_MS}
+_ZERO = Decimal(0)
 
 
 class BarFault(StrEnum):
@@ -48,6 +50,15 @@ class DeadBar(Record):
 
 def fault_of(bar: Bar, interval_ms: int) -> BarFault | None:
     """Given a bar and the interval it should span, return the first contradiction in it, or None where it is sound."""
+    o, high, low, close, volume = bar.open, bar.high, bar.low, bar.close, bar.volume
+    finite = o.is_finite() and high.is_finite() and low.is_finite() and close.is_finite() and volume.is_finite()
+    if finite and _ZERO < low <= o <= high and low <= close <= high and volume >= _ZERO:
+        return _misplaced(bar, interval_ms)
+    return _contradiction(bar)
+
+
+def _contradiction(bar: Bar) -> BarFault:
+    """Given a bar that is not sound, return the first of its faults."""
     for price in (bar.open, bar.high, bar.low, bar.close):
         if not price.is_finite():
             return BarFault.NOT_FINITE
@@ -61,9 +72,7 @@ def fault_of(bar: Bar, interval_ms: int) -> BarFault | None:
         return BarFault.HIGH_BELOW_LOW
     if not bar.low <= bar.open <= bar.high:
         return BarFault.OPEN_OUTSIDE
-    if not bar.low <= bar.close <= bar.high:
-        return BarFault.CLOSE_OUTSIDE
-    return _misplaced(bar, interval_ms)
+    return BarFault.CLOSE_OUTSIDE
 
 
 def _misplaced(bar: Bar, interval_ms: int) -> BarFault | None:

@@ -14,32 +14,17 @@ from quantum_common.exchange.port import Bar
 from services.ai_engine.bars import BarFault, fault_of
 from services.ai_engine.inputs import INPUT_WARM_BARS, Measured, Windows, leading_of
 from services.ai_engine.leader import Leader
-from services.ai_engine.recursions import Ewma, Percentile, Ring
-from services.ai_engine.regime import (
-    TREND_BARS,
-    VARIANCE_RATIO_BARS,
-    VARIANCE_RATIO_HALF_LIFE_BARS,
-    Label,
-    Regime,
-    next_label,
-    regime,
-    variance_ratio_z,
-)
+from services.ai_engine.regime import TREND_BARS, Label, Regime, next_label, regime, variance_ratio_z
+from services.ai_engine.statistics import MOMENTUM_BARS, RANGE_BIAS, Statistics
 
-MOMENTUM_BARS = (5, 15, 60, 240)
 WARM_BARS = 260  # the longest momentum, and a little for the averages
 BRIDGE_BARS_MAX = 30  # a longer hole starts the statistics over
-SIGMA_HALF_LIFE_BARS = 60
-RANGE_HALF_LIFE_BARS = 120
-RANGE_BIAS = 1.07  # a range sees only the ticks that there were: it comes out this much too small
-REFERENCE_HALF_LIFE_BARS = 1440
 SIGMA_MIN = 1e-12  # a market that stands still has no sigma to measure moves in
-DRIFT_HALF_LIFE_BARS = 60
-ATR_HALF_LIFE_BARS = 9.353  # Wilder's 1/14
 SAMPLE_BARS = 15  # sigma moves slowly: every fifteenth is kept
-SAMPLES = 480  # five days
-_ROOT_TREND = math.sqrt(TREND_BARS)
-_ROOTS = tuple((bars, math.sqrt(bars)) for bars in MOMENTUM_BARS)
+_TREND_BACK, _PER_ROOT_TREND = -1 - TREND_BARS, 1.0 / math.sqrt(TREND_BARS)
+_MOMENTA = tuple((-1 - bars, 1.0 / math.sqrt(bars)) for bars in MOMENTUM_BARS)
+_STILL = (0.0,) * len(MOMENTUM_BARS)
+_RANGE_BIAS_SQUARED = RANGE_BIAS * RANGE_BIAS
 _GARMAN_KLASS = 2.0 * math.log(2.0) - 1.0
 
 
@@ -90,48 +75,6 @@ class Updated:
 Update = Updated | Ignored | BarFault
 
 
-class _Statistics:
-    """The recursions of one unbroken run of bars."""
-
-    __slots__ = (
-        "atr", "bars", "drift", "label", "logs", "percentile",
-        "range_variance", "reference", "span_variance", "variance", "vr_variance", "windows",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.bars = 0
-        self.windows: Windows | None = None
-        self.logs = Ring(max(MOMENTUM_BARS) + 1)
-        self.variance = Ewma(SIGMA_HALF_LIFE_BARS)
-        self.range_variance = Ewma(RANGE_HALF_LIFE_BARS)
-        self.reference = Ewma(REFERENCE_HALF_LIFE_BARS)
-        self.drift = Ewma(DRIFT_HALF_LIFE_BARS)
-        self.vr_variance = Ewma(VARIANCE_RATIO_HALF_LIFE_BARS)
-        self.span_variance = Ewma(VARIANCE_RATIO_HALF_LIFE_BARS)
-        self.atr = Ewma(ATR_HALF_LIFE_BARS)
-        self.percentile = Percentile(SAMPLES)
-        self.label: Label | None = None
-
-    def start(self, log_close: float) -> None:
-        """Take the first bar of a run: it has no return yet."""
-        self.bars = 1
-        self.logs.push(log_close)
-
-    def step(self, log_close: float, squared_return: float, range_variance: float, true_range: float) -> None:
-        """Take one bar's move, its contribution to the variances and its range, all in logarithms."""
-        self.drift.update(log_close - self.logs.back(0))
-        self.bars += 1
-        self.logs.push(log_close)
-        self.variance.update(squared_return)
-        self.range_variance.update(range_variance)
-        self.reference.update(0.5 * (squared_return + RANGE_BIAS * RANGE_BIAS * range_variance))
-        self.vr_variance.update(squared_return)
-        if self.bars > VARIANCE_RATIO_BARS:
-            span = log_close - self.logs.back(VARIANCE_RATIO_BARS)
-            self.span_variance.update(span * span)
-        self.atr.update(true_range)
-
-
 class SymbolFeatures:
     """The feature engine of one symbol."""
 
@@ -142,7 +85,7 @@ class SymbolFeatures:
         the leader is shared by all symbols, its own among them."""
         self._interval_ms, self._decision_ms, self._leader = interval_ms, decision_ms, leader
         self._last_open_ms: int | None = None
-        self._stats = _Statistics()
+        self._stats: Statistics | None = None
 
     @property
     def last_open_ms(self) -> int | None:
@@ -152,7 +95,7 @@ class SymbolFeatures:
     @property
     def warm(self) -> bool:
         """Return whether enough bars were seen in one run."""
-        return self._stats.bars >= WARM_BARS
+        return self._stats is not None and self._stats.bars >= WARM_BARS
 
     def missing_before(self, bar: Bar) -> int:
         """Given a bar, return how many bars are missing between the last one and it; 0 for late bars and the first."""
@@ -171,76 +114,57 @@ class SymbolFeatures:
         missing = self.missing_before(bar)
         restarted = missing > BRIDGE_BARS_MAX
         if restarted:
-            self._stats = _Statistics()
-        log_return = self._take(bar, 0 if restarted else missing)
+            self._stats = None
         self._last_open_ms = bar.open_ms
-        return Updated(self._features(bar, log_return), missing, restarted)
+        return Updated(self._take(bar, missing), missing, restarted)
 
-    def _take(self, bar: Bar, missing: int) -> float:
-        """Given a bar and the size of the hole before it, feed the recursions and return the bar's log return."""
-        stats = self._stats
+    def _take(self, bar: Bar, missing: int) -> Features:
+        """Given a sound bar and the size of the hole before it, feed the statistics and return the bar's features."""
         log_open, log_high, log_low, log_close = map(math.log, (bar.open, bar.high, bar.low, bar.close))
-        if stats.bars == 0:
-            stats.start(log_close)
-            if self._decision_ms is not None:
-                stats.windows = Windows(log_close, log_high, log_low)
-            return 0.0
-        before = stats.logs.back(0)
-        if missing:  # the way across the hole is unknown: equal steps, and the variance that their sum stands for
-            step = (log_open - before) / missing
-            squared = (log_open - before) ** 2 / missing
-            for number in range(1, missing + 1):
-                stats.step(before + step * number, squared, squared, math.sqrt(squared))
-                if stats.windows is not None:
-                    at = before + step * number
-                    stats.windows.step(at, at, at, 0.0)
+        stats = self._stats
+        if stats is None:
+            stats = self._stats = Statistics(log_close, log_high, log_low, windows=self._decision_ms is not None)
+            return self._features(stats, bar, 0.0)
+        before = stats.logs[-1]
+        if missing:
+            _bridge(stats, log_open, missing)
             before = log_open
-        body, reach = log_close - log_open, log_high - log_low
-        log_return = log_close - before
+        body, reach, log_return = log_close - log_open, log_high - log_low, log_close - before
         garman_klass = max(0.5 * reach * reach - _GARMAN_KLASS * body * body, 0.0)
         true_range = max(log_high, before) - min(log_low, before)
-        stats.step(log_close, log_return * log_return, garman_klass, true_range)
-        if stats.windows is not None:
-            stats.windows.step(log_close, log_high, log_low, float(bar.volume))
-        return log_return
+        stats.step(log_close, log_high, log_low, float(bar.volume), log_return * log_return, garman_klass, true_range)
+        return self._features(stats, bar, log_return)
 
-    def _features(self, bar: Bar, log_return: float) -> Features:
-        stats = self._stats
-        close_variance, range_variance = stats.variance.value, stats.range_variance.value * RANGE_BIAS * RANGE_BIAS
+    def _features(self, stats: Statistics, bar: Bar, log_return: float) -> Features:
+        close_variance, range_variance = stats.close_variance, stats.range_variance * _RANGE_BIAS_SQUARED
         sigma = math.sqrt(0.5 * (close_variance + range_variance))
         if (bar.open_ms // self._interval_ms) % SAMPLE_BARS == 0:
             stats.percentile.add(sigma)
-        z = variance_ratio_z(stats.span_variance.value, stats.vr_variance.value)
-        now = regime(z, self._momentum(TREND_BARS, 1.0 / (sigma * _ROOT_TREND) if sigma > SIGMA_MIN else 0.0))
-        stats.label = next_label(stats.label, now)
-        return Features(
-            bar_close_ms=bar.close_ms,
-            price=bar.close,
-            bars=stats.bars,
-            warm=stats.bars >= WARM_BARS,
-            log_return=log_return,
-            sigma=sigma,
-            sigma_close=math.sqrt(close_variance),
-            sigma_range=math.sqrt(range_variance),
-            sigma_ref=math.sqrt(stats.reference.value),
-            mu=stats.drift.value,
-            ts=abs(stats.drift.value) / sigma if sigma > SIGMA_MIN else 0.0,
-            momentum=self._momenta(sigma),
-            vr_z=z,
-            regime=now,
-            label=stats.label,
-            volatility_regime=stats.percentile.of(sigma),
-            atr_rel=stats.atr.value,
-            inputs=self._inputs(bar, Measured(sigma, close_variance, range_variance, stats.drift.value, z, now)),
-        )
+        z = variance_ratio_z(stats.span_variance, stats.single_variance)
+        logs, momentum, span, ts = stats.logs, _STILL, 0.0, 0.0
+        if sigma > SIGMA_MIN:
+            per_sigma, now = 1.0 / sigma, logs[-1]
+            momentum = tuple([(now - logs[back]) * per_sigma * per_root for back, per_root in _MOMENTA])
+            span, ts = (now - logs[_TREND_BACK]) * per_sigma * _PER_ROOT_TREND, abs(stats.mu) * per_sigma
+        shares = regime(z, span)
+        label = stats.label = next_label(stats.label, shares)
+        inputs: tuple[float, ...] = ()
+        if stats.windows is not None and stats.bars >= INPUT_WARM_BARS and sigma > SIGMA_MIN:
+            inputs = self._inputs(
+                stats.windows, bar, Measured(sigma, close_variance, range_variance, stats.mu, z, shares)
+            )
+        return Features(  # by place: a name for each would cost as much as the rest
+            bar.close_ms, bar.close, stats.bars, stats.bars >= WARM_BARS, log_return, sigma, math.sqrt(close_variance),
+            math.sqrt(range_variance), math.sqrt(stats.reference), stats.mu, ts, momentum, z, shares, label,
+            stats.percentile.of(sigma), stats.true_range, inputs,
+        )  # fmt: skip
 
-    def _inputs(self, bar: Bar, measured: Measured) -> tuple[float, ...]:
+    def _inputs(self, windows: Windows, bar: Bar, measured: Measured) -> tuple[float, ...]:
         """Given what is known at a bar's close, return a model's inputs where they are due; the leader leaves its moves
         where they will be asked for a minute later."""
-        windows, decision_ms, leader = self._stats.windows, self._decision_ms, self._leader
-        if windows is None or decision_ms is None or self._stats.bars < INPUT_WARM_BARS or measured.sigma <= SIGMA_MIN:
+        decision_ms, leader, end_ms = self._decision_ms, self._leader, bar.close_ms + 1
+        if decision_ms is None:
             return ()
-        end_ms = bar.close_ms + 1
         if leader is not None and bar.symbol == leader.symbol and (end_ms + self._interval_ms) % decision_ms == 0:
             leader.note(bar.close_ms, windows.leading(measured.sigma))
         if end_ms % decision_ms:
@@ -248,13 +172,13 @@ class SymbolFeatures:
         leading = leading_of(leader, bar.close_ms - self._interval_ms)
         return () if leading is None else windows.values(measured, bar.close_ms, leading)
 
-    def _momenta(self, sigma: float) -> tuple[float, ...]:
-        """Return the moves over MOMENTUM_BARS, each in its own sigmas; zeros where there is no volatility."""
-        if sigma <= SIGMA_MIN:
-            return (0.0,) * len(MOMENTUM_BARS)
-        return tuple([self._momentum(bars, 1.0 / (sigma * root)) for bars, root in _ROOTS])
 
-    def _momentum(self, bars: int, per_sigma: float) -> float:
-        """Given a horizon and one over its sigma, return the move over it in its own sigmas."""
-        logs = self._stats.logs
-        return (logs.back(0) - logs.back(bars)) * per_sigma
+def _bridge(stats: Statistics, log_open: float, missing: int) -> None:
+    """Given the open after a hole, go there in equal steps, with the variance that their sum stands for: the way across
+    is unknown."""
+    before = stats.logs[-1]
+    step = (log_open - before) / missing
+    square = (log_open - before) ** 2 / missing
+    for number in range(1, missing + 1):
+        at = before + step * number
+        stats.step(at, at, at, 0.0, square, square, math.sqrt(square))

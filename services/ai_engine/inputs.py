@@ -57,17 +57,15 @@ class Windows:
 
     __slots__ = ("flows", "highs", "logs", "lows", "paths", "signed", "squares", "volumes")
 
-    def __init__(self, log_close: float, log_high: float, log_low: float) -> None:
-        """Given the first bar, which has no return yet, begin."""
-        self.logs, self.highs, self.lows = [log_close], [log_high], [log_low]
+    def __init__(self, logs: list[float], log_high: float, log_low: float) -> None:
+        """Given the closes, which somebody else adds to, and the first bar's range, begin."""
+        self.logs, self.highs, self.lows = logs, [log_high], [log_low]
         self.squares, self.signed, self.paths = [0.0], [0.0], [0.0]
         self.volumes, self.flows = [0.0], [0.0]
 
-    def step(self, log_close: float, log_high: float, log_low: float, volume: float) -> None:
-        """Take one bar: its logarithms and its volume."""
-        move = log_close - self.logs[-1]
+    def step(self, move: float, log_high: float, log_low: float, volume: float) -> None:
+        """Take one bar whose close is in the logs already: its move, its range and its volume."""
         square = move * move
-        self.logs.append(log_close)
         self.highs.append(log_high)
         self.lows.append(log_low)
         self.squares.append(self.squares[-1] + square)
@@ -84,12 +82,12 @@ class Windows:
             self.signed.append(self.signed[-1])
             self.paths.append(self.paths[-1])
             self.flows.append(self.flows[-1])
-        if len(self.logs) > _TRIM_AT:
+        if len(self.highs) > _TRIM_AT:
             self._trim()
 
     def _trim(self) -> None:
         """Forget what is older than a day, and let the sums begin there: a year's sum would swallow a quiet hour."""
-        for kept in (self.logs, self.highs, self.lows):
+        for kept in (self.highs, self.lows):
             del kept[:-_TRIM_TO]
         for sums in (self.squares, self.signed, self.paths, self.volumes, self.flows):
             base = sums[-_TRIM_TO]

@@ -8,9 +8,10 @@ acts on it.
 import math
 from dataclasses import dataclass, replace
 
-from services.ai_engine.features import MOMENTUM_BARS, SIGMA_MIN, Features
+from services.ai_engine.features import SIGMA_MIN, Features
 from services.ai_engine.model import Signal, model_version
 from services.ai_engine.policy import Policy
+from services.ai_engine.statistics import MOMENTUM_BARS
 
 NAME = "momentum"
 MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from services.ai_engine.features import DRIFT_HALF_LIFE_BARS, RANGE_BIAS, RANGE_HALF_LIFE_BARS, SIGMA_HALF_LIFE_BARS
 from services.ai_engine.regime import VARIANCE_RATIO_HALF_LIFE_BARS, variance_ratio_error
+from services.ai_engine.statistics import DRIFT_HALF_LIFE_BARS, RANGE_BIAS, RANGE_HALF_LIFE_BARS, SIGMA_HALF_LIFE_BARS
 
 Column = npt.NDArray[np.float64]
 

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 from quantum_common.exchange.port import Bar
 from services.ai_engine.bars import BarFault
 from services.ai_engine.features import (
-    ATR_HALF_LIFE_BARS,
     BRIDGE_BARS_MAX,
-    DRIFT_HALF_LIFE_BARS,
-    MOMENTUM_BARS,
-    RANGE_BIAS,
-    RANGE_HALF_LIFE_BARS,
-    REFERENCE_HALF_LIFE_BARS,
     SAMPLE_BARS,
-    SIGMA_HALF_LIFE_BARS,
     WARM_BARS,
     Features,
     Ignored,
@@ -27,6 +20,15 @@ from services.ai_engine.features import (
     Updated,
 )
 from services.ai_engine.regime import regime, variance_ratio_z
+from services.ai_engine.statistics import (
+    ATR_HALF_LIFE_BARS,
+    DRIFT_HALF_LIFE_BARS,
+    MOMENTUM_BARS,
+    RANGE_BIAS,
+    RANGE_HALF_LIFE_BARS,
+    REFERENCE_HALF_LIFE_BARS,
+    SIGMA_HALF_LIFE_BARS,
+)
 from tests.unit.ai_engine import given
 
 
