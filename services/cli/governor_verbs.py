@@ -58,7 +58,7 @@ def record(
     for_: Annotated[str, typer.Option("--for", metavar="TIME", help="Stop after that long: 90s, 10m, 2h.")] = "",
     dir_: RunDir = None,
 ) -> None:
-    """Keep the streams in compressed files before they are trimmed; goes on where the recording ended."""
+    """Keep the streams before they are trimmed, and the minute bars; goes on where the recording ended."""
     raise typer.Exit(run_record(to, parse_duration(for_) if for_ else None, dir_))
 
 

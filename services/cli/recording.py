@@ -2,7 +2,8 @@
 
 A folder holds one file for each stream and UTC hour, `<stream>-<YYYYMMDDTHH>.jsonl.gz`: a line an entry, its id and its
 fields. Each batch is a gzip member of its own, written and synced before the cursor moves: a recorder that is killed
-leaves at most one torn member at a file's end, which the next start cuts off, and reads those entries again.
+leaves at most one torn member at a file's end, which the next start cuts off, and reads those entries again. Beside
+them lie the minute bars of every symbol that the engine follows (see `kept_bars`).
 """
 
 import gzip
@@ -18,7 +19,9 @@ import orjson
 from redis import Redis
 
 from quantum_common.keys import Keys
+from services.ai_engine.leader import LEADER
 from services.cli.complaint import Complaint
+from services.cli.kept_bars import BarKeeper
 from services.cli.redis_link import GONE, PAGE, Entry, written_ms
 
 CURSORS = "cursors.json"
@@ -29,9 +32,11 @@ START = "0-0"
 class Recorder:
     """Writes what is new in every stream to a folder."""
 
-    def __init__(self, redis: Redis, keys: Keys, folder: Path, say: Callable[[str], None]) -> None:
-        """Given a folder, go on where its recording ended."""
-        self._redis, self._folder, self._say = redis, folder, say
+    def __init__(
+        self, redis: Redis, keys: Keys, folder: Path, say: Callable[[str], None], bars: BarKeeper | None = None
+    ) -> None:  # fmt: skip
+        """Given a folder, go on where its recording ended; `bars` keeps those of what the engine follows."""
+        self._redis, self._keys, self._folder, self._say, self._bars = redis, keys, folder, say, bars
         folder.mkdir(parents=True, exist_ok=True)
         self.cursors = dict.fromkeys(keys.streams, START) | _cursors(folder)
         self.written = 0
@@ -45,9 +50,17 @@ class Recorder:
         while not stopped() and (ends_s is None or time.monotonic() < ends_s):
             try:
                 self.step()
+                if self._bars is not None and self._bars.due:
+                    self._bars.step(self._followed())
             except GONE as error:
                 self._say(f"redis is gone; trying again: {error}")
                 time.sleep(BLOCK_MS / 1000)
+
+    def _followed(self) -> set[str]:
+        """Return the symbols whose market state stands in Redis, and whoever leads them."""
+        prefix = self._keys.market_state("")
+        found = {key.removeprefix(prefix) for key in self._redis.scan_iter(f"{prefix}*", count=PAGE)}
+        return found | {LEADER} if found else found
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """Wait a moment for what is new, write it, and move the cursors. Return how many entries there were."""
