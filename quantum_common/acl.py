@@ -15,7 +15,9 @@ from quantum_common.messages import Issuer
 
 ENGINE, BRIDGE, GOVERNOR = "ai-engine", "intent-bridge", "governor"
 P33, EXECUTOR, OPERATOR = "position-state-brain", "intent-executor", "operator"
-USERS = (ENGINE, BRIDGE, GOVERNOR, P33, EXECUTOR, OPERATOR)
+OBSERVER = "observer"  # reads everything and writes nothing: alerts, and whoever only looks
+USERS = (ENGINE, BRIDGE, GOVERNOR, P33, EXECUTOR, OPERATOR, OBSERVER)
+SEE_ALL = (OPERATOR, OBSERVER)
 EVERYONE = (ENGINE, BRIDGE, GOVERNOR, P33, EXECUTOR)  # what is known of account and market is open to all of ours
 DEFAULT = "default"
 ANY = "*"
@@ -57,7 +59,8 @@ SCRIPTING = ("eval", "evalsha", "eval_ro", "evalsha_ro")
 
 @dataclass(frozen=True)
 class Row:
-    """One family of keys: its pattern, who may do what with it, and who else reads it. The operator reads all."""
+    """One family of keys: its pattern, who may do what with it, and who else reads it. Operator and observer read
+    all."""
 
     family: str
     pattern: Callable[[Keys], str]
@@ -70,7 +73,7 @@ class Row:
 
     def may_read(self, user: str) -> bool:
         """Return whether a user may read the family: who writes it may, and whoever is named."""
-        return user in {OPERATOR, *self.readers} or any(user in users for users in self.grants.values())
+        return user in {*SEE_ALL, *self.readers} or any(user in users for users in self.grants.values())
 
     def may_call(self, user: str, command: str) -> bool:
         """Return whether a user may call a command that writes on a key of the family."""
@@ -154,13 +157,13 @@ def user_name(user: str, keys: Keys) -> str:
 
 def rules(user: str, keys: Keys) -> str:
     """Given a user and the names of a shard, return its permissions as ACL rules, whatever its passwords are."""
-    commands = (*CONNECTION, *READING, *(LOOKING if user == OPERATOR else ()))
-    if user == OPERATOR:
+    commands = (*CONNECTION, *READING, *(LOOKING if user in SEE_ALL else ()))
+    if user in SEE_ALL:
         readable = [_everything(keys)]
     else:
         readable = [row.pattern(keys) for row in ACL_TABLE if row.may_read(user)]
     root = ["resetchannels", "resetkeys", "-@all", *_plus(commands), *(f"%R~{pattern}" for pattern in readable)]
-    selectors = [_selector(SCRIPTING, [_everything(keys)])]
+    selectors = [] if user == OBSERVER else [_selector(SCRIPTING, [_everything(keys)])]
     for access, writing in COMMANDS.items():
         patterns = [row.pattern(keys) for row in ACL_TABLE if row.may(user, access)]
         if patterns:

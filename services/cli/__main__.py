@@ -8,6 +8,7 @@ import typer
 
 from quantum_common.version import build_id
 from services.cli import backtest_command, governor_verbs
+from services.cli.alerts import verbs as alerts_verbs
 from services.cli.complaint import Complaint
 from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
@@ -41,6 +42,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(reconcile_app, name="reconcile")
 governor_verbs.register(app)
 question_verbs.register(app)
+alerts_verbs.register(app)
 backtest_command.register(app)
 train_verbs.register(app)
 

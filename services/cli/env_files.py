@@ -13,7 +13,7 @@ from quantum_common.settings import DEFAULT_CONFIG_DIR
 from services.cli.complaint import Complaint
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "quantum"
-FILES = ("common", "ai-engine", "intent-bridge", "governor", "intent-executor", "position-state-brain", "cli")
+FILES = ("common", "ai-engine", "intent-bridge", "governor", "intent-executor", "position-state-brain", "cli", "alerts")
 
 OURS = frozenset(
     {

@@ -20,7 +20,7 @@ from services.cli.exchange_link import ExchangeAway, ExchangeLink
 from services.cli.options import Fsync, Profile, UpOptions
 from services.cli.process import last_words, spawn
 from services.cli.redis_link import GONE, RedisAddress
-from services.cli.redis_users import USERS_FILE, password_file, write_users
+from services.cli.redis_users import FILE_OF, USERS_FILE, password_file, write_users
 from services.cli.run_folder import RunFolder
 from services.cli.supervisor import Child, Supervisor
 from services.governor.settings import GovernorSettings
@@ -241,8 +241,10 @@ class Pipeline:
         self.metrics = {name: embedded_redis.free_port(port) for name, port in METRICS_PORTS.items()}
         for name, port in self.metrics.items():
             values[name] = values.get(name, {}) | {"QUANTUM_METRICS_PORT": str(port)}
-        for name in (*DAEMONS, "cli") if self.passwords else ():
-            values[name] = values.get(name, {}) | self._redis_user(OPERATOR if name == "cli" else name)
+        values["alerts"] = {"ALERTS_STATE_FILE": str(self.folder.root / "alerts" / "state.json")}
+        users = {name: name for name in DAEMONS} | {file: user for user, file in FILE_OF.items()}
+        for name, user in users.items() if self.passwords else ():
+            values[name] = values.get(name, {}) | self._redis_user(user)
         return values
 
     def _redis_user(self, user: str) -> dict[str, str]:

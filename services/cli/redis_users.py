@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from quantum_common.acl import OPERATOR, USERS, user_name, users_file
+from quantum_common.acl import OBSERVER, OPERATOR, USERS, user_name, users_file
 from quantum_common.keys import Keys
 from services.cli.complaint import Complaint
 from services.cli.env_files import write_secret
@@ -18,6 +18,7 @@ from services.cli.options import EXIT_USAGE
 
 USERS_FILE = "users.acl"
 PASSWORD_BYTES = 32
+FILE_OF = {OPERATOR: "cli", OBSERVER: "alerts"}  # in whose env file a user stands, where it is not its own
 _PREFIX = re.compile(r"quantum(:\{\d+\})?")
 
 
@@ -64,7 +65,8 @@ def run_redis_users(out: Path, prefixes: Sequence[str], *, replace: bool) -> int
         raise Complaint(f"redis-users: {folder}: cannot be written: {error.strerror}") from None
     lines = [f"{folder / USERS_FILE}  for Redis: aclfile {folder.resolve() / USERS_FILE}"]
     for name in passwords:
-        service = "cli" if name.partition("@")[0] == OPERATOR else name.partition("@")[0]
+        user = name.partition("@")[0]
+        service = FILE_OF.get(user, user)
         lines.append(f"{password_file(folder, name)}  for {service}.env: QUANTUM_REDIS_USER={name}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

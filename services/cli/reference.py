@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from quantum_common.settings import CommonSettings, Symbols
 from services.ai_engine.settings import AiSettings
+from services.cli.alerts.settings import AlertsSettings
 from services.governor.settings import GovernorSettings
 from services.intent_bridge.settings import BridgeSettings
 from services.intent_executor.settings import ExecutorSettings
@@ -28,6 +29,7 @@ SERVICES: dict[str, type[CommonSettings]] = {
     "position-state-brain": P33Settings,
     "intent-executor": ExecutorSettings,
 }
+PROGRAMS: dict[str, type[CommonSettings]] = {**SERVICES, "alerts": AlertsSettings}  # whoever has a file of its own
 UNITS = {"ms": "ms", "usdt": "USDT", "usd": "USDT", "bps": "bps", "pct": "percent"}
 BOUNDS = (("ge", "{} or more"), ("gt", "more than {}"), ("le", "at most {}"), ("lt", "less than {}"))
 PATTERN_MEANT = {"quantum_key_prefix": "`quantum` or `quantum:{N}`", "quantum_log_level": "debug, info, warning, error"}
@@ -57,7 +59,7 @@ def render() -> str:
     """Return the whole page."""
     common = set(CommonSettings.model_fields)
     parts = [HEAD + section("Every service", "common.env", CommonSettings, frozenset())]
-    parts += [section(service, f"{service}.env", model, common) for service, model in SERVICES.items()]
+    parts += [section(service, f"{service}.env", model, common) for service, model in PROGRAMS.items()]
     return "\n".join(parts)
 
 
@@ -98,7 +100,7 @@ def default(field: FieldInfo) -> str:
         return "required"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
-    return "none" if field.default in {None, ""} else f"`{field.default}`"
+    return "none" if field.default in {None, "", ()} else f"`{field.default}`"
 
 
 def span(name: str, field: FieldInfo) -> str:

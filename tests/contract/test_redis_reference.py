@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from quantum_common import state
-from quantum_common.acl import ACL_TABLE, OPERATOR, USERS, Access
+from quantum_common.acl import ACL_TABLE, OPERATOR, SEE_ALL, USERS, Access
 from quantum_common.keys import Keys
 from quantum_common.messages import (
     GovernorEvent,
@@ -50,7 +50,7 @@ def rows() -> dict[str, list[str]]:
         pattern = re.sub(r":(SYMBOL:ENTRY|SYMBOL|INTENT|PLAN|YYYYMMDD)$", ":*", name[1])
         if pattern.endswith(":SERVICE"):
             for user in USERS:
-                if user != OPERATOR:
+                if user not in SEE_ALL:
                     found[pattern.replace("SERVICE", user)] = [SHORT.get(user, user)]
         else:
             written = cells[1] if ":stream:" in pattern else cells[2]

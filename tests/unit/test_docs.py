@@ -23,7 +23,7 @@ PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.m
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 TOPS = ("quantum_common", "services", "tests", "benchmarks", "docs", "etc", "deploy")
 OTHER_VARIABLES = {"QUANTUM_CONFIG_DIR", KEY_VARIABLE, SECRET_VARIABLE}
-PREFIXES = ("QUANTUM", "AI", "INTENT_BRIDGE", "GOV", "P33", "INTENT_EXECUTOR", "EXECUTOR")
+PREFIXES = ("ALERTS", "QUANTUM", "AI", "INTENT_BRIDGE", "GOV", "P33", "INTENT_EXECUTOR", "EXECUTOR")
 KEY = re.compile(rf"\b(?:{'|'.join(PREFIXES)})_[A-Z0-9_]*[A-Z0-9]\b")
 
 
@@ -52,6 +52,7 @@ def anchor(heading: str) -> str:
 def alarms() -> Iterator[tuple[str, str]]:
     """Every text that the daemons log as an error, with its module."""
     daemons = [ROOT / "quantum_common", *(ROOT / "services" / name.replace("-", "_") for name in reference.SERVICES)]
+    daemons.append(ROOT / "services" / "cli" / "alerts")
     for path in sorted(one for folder in daemons for one in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
@@ -109,7 +110,7 @@ def test_every_module_and_path_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_settings_key_exists(name: str) -> None:
-    models: tuple[type[CommonSettings], ...] = (CommonSettings, *reference.SERVICES.values())
+    models: tuple[type[CommonSettings], ...] = (CommonSettings, *reference.PROGRAMS.values())
     known = {field.upper() for model in models for field in model.model_fields} | OTHER_VARIABLES
     for line in code(ROOT / name):
         for key in KEY.findall(line):

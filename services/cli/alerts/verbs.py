@@ -1,0 +1,54 @@
+"""The verbs of `quantum alerts`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.alerts.command import Given, run_acknowledge, run_alerts, run_list, run_test
+
+alerts_app = typer.Typer(help="Tell people what is wrong, and when it is over.", no_args_is_help=True)
+
+RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
+WebhookFile = Annotated[
+    Path | None, typer.Option("--webhook-file", metavar="FILE", help="In place of ALERTS_WEBHOOK_FILE.")
+]
+Program = Annotated[str, typer.Option("--command", metavar="WORDS", help="In place of ALERTS_COMMAND.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Given the `quantum` command, add the verbs to it."""
+    app.add_typer(alerts_app, name="alerts")
+
+
+@alerts_app.command("run")
+def run(webhook_file: WebhookFile = None, command: Program = "", dir_: RunDir = None) -> None:
+    """Watch the pipeline and tell, until a signal. `quantum-alerts.service` runs this."""
+    raise typer.Exit(run_alerts(Given(dir_, webhook_file, command)))
+
+
+@alerts_app.command("test")
+def try_out(webhook_file: WebhookFile = None, command: Program = "", dir_: RunDir = None) -> None:
+    """Tell every channel that this is a test; exit 1 where one did not take it."""
+    raise typer.Exit(run_test(Given(dir_, webhook_file, command)))
+
+
+@alerts_app.command("list")
+def list_(
+    dir_: RunDir = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
+) -> None:
+    """Show what stands, since when, and who has taken note; exit 1 where something stands."""
+    raise typer.Exit(run_list(Given(dir_), as_json=json))
+
+
+@alerts_app.command("ack")
+def ack(
+    name: Annotated[str, typer.Argument(help="The check, such as drift.")],
+    subject: Annotated[
+        str, typer.Argument(help="Its subject, such as BTCUSDT; all of them where it is left out.")
+    ] = "",
+    dir_: RunDir = None,
+) -> None:
+    """Take note of what stands: it is not repeated, and its end is still told."""
+    raise typer.Exit(run_acknowledge(Given(dir_), name, subject))
