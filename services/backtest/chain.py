@@ -43,6 +43,11 @@ class Notes:
 
     info = debug
 
+    def clear(self) -> None:
+        """Forget what was warned of so far."""
+        self.counts.clear()
+        self.first.clear()
+
     def warning(self, event: str, **fields: Any) -> None:
         """Count it."""
         self.counts[event] += 1
@@ -78,6 +83,7 @@ class Chain:
         self.book()
         self.look()
         self.read_lists()
+        self.notes.clear()  # that everything is new is what a start is about
 
     def wish(self, intents: Iterable[Intent]) -> None:
         """Given a bar's wishes, run them through to their results."""

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from quantum_common.money import plain
 from services.backtest.account import Sums
 from services.backtest.curve import DAY_MS, Curve
 from services.backtest.record import Tally
@@ -105,7 +106,7 @@ def per_symbol(sums: Mapping[str, Sums], trips: Mapping[str, Tally]) -> dict[str
             "fees_usd": _usd(float(one.fees)),
             "funding_usd": _usd(float(one.funding)),
             "net_usd": _usd(float(one.net)),
-            "position_amt": format(one.position_amt.normalize() if one.position_amt else abs(one.position_amt), "f"),
+            "position_amt": plain(one.position_amt),
             **{name: value for name, value in tally(trips.get(symbol, Tally())).items() if name != "net_usd"},
         }
         for symbol, one in sorted(sums.items())

@@ -12,6 +12,7 @@ from services.backtest.books import differences
 from services.backtest.replay import Replay
 from services.backtest.settings import shown
 
+STAGES = ("intent-bridge", "governor", "position-state-brain", "intent-executor")
 SOURCE = (
     "every figure of profit, cost and count is computed from the fills, fees and funding of the paper exchange, and "
     "the equity from its account; none from what a service believes"
@@ -100,7 +101,7 @@ def _model(model: Model, card: Mapping[str, Any] | None) -> dict[str, Any]:
 def _gates(gates: Counter[tuple[str, str, str]]) -> dict[str, dict[str, dict[str, int]]]:
     """Return how many plans each stage passed and refused, by gate, entries and exits apart."""
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for (stage, kind, gate), count in sorted(gates.items()):
+    for (stage, kind, gate), count in sorted(gates.items(), key=lambda one: (STAGES.index(one[0][0]), one[0])):
         found.setdefault(stage, {}).setdefault(kind, {})[gate] = count
     return found
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 ROWS_MAX = 8
+GATES_MAX = 3
 
 
 def summary(result: Mapping[str, Any], out: Path | None) -> RenderableType:
@@ -17,7 +18,10 @@ def summary(result: Mapping[str, Any], out: Path | None) -> RenderableType:
     return Group(
         _title(result),
         _headline(result),
+        "",
         _groups(result),
+        "",
+        _refusals(result["gates"]),
         *_footer(result, out),
     )
 
@@ -55,40 +59,38 @@ def _headline(result: Mapping[str, Any]) -> Table:
 
 
 def _groups(result: Mapping[str, Any]) -> Table:
-    grid = Table.grid(padding=(1, 4))
+    grid = Table.grid(padding=(0, 6))
     grid.add_row(
-        _ranked("symbol", result["per_symbol"], "net_usd"),
-        _ranked("closed by", result["per_exit_reason"], "net_usd"),
-        _refusals(result["gates"]),
+        _ranked("symbol", result["per_symbol"], "net_usd"), _ranked("closed by", result["per_exit_reason"], "net_usd")
     )
     return grid
 
 
 def _ranked(title: str, rows: Mapping[str, Mapping[str, Any]], by: str) -> Table:
-    table = Table(title, "trips", "net USDT", box=None, padding=(0, 1), header_style="dim")
-    ordered = sorted(rows.items(), key=lambda one: one[1][by])
-    shown = ordered if len(ordered) <= ROWS_MAX else ordered[: ROWS_MAX // 2] + ordered[-ROWS_MAX // 2 :]
-    for name, row in reversed(shown):
+    table = Table(title, "trips", "net USDT", box=None, padding=(0, 2, 0, 0), header_style="dim")
+    ordered = sorted(rows.items(), key=lambda one: -one[1][by])
+    half = ROWS_MAX // 2
+    first, last = (ordered, []) if len(ordered) <= ROWS_MAX else (ordered[:half], ordered[-half:])
+    for name, row in first:
         table.add_row(name, f"{row['round_trips']:,}", f"{row[by]:+,.2f}")
-    if len(shown) < len(ordered):
-        table.add_row(Text(f"and {len(ordered) - len(shown)} between", "dim"))
+    if last:
+        table.add_row(Text(f"{len(ordered) - 2 * half} more", "dim"))
+    for name, row in last:
+        table.add_row(name, f"{row['round_trips']:,}", f"{row[by]:+,.2f}")
     return table
 
 
-def _refusals(gates: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Table:
-    table = Table("gate", "", "plans", box=None, padding=(0, 1), header_style="dim")
+def _refusals(gates: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Text:
+    """Return which gates refused how many plans, the strictest first."""
     rows = [
-        (gate, f"{stage} {kind.lower()}", count)
+        (count, f"{gate} {count:,} ({stage}, {'entries' if kind == 'ENTRY' else 'exits'})")
         for stage, kinds in gates.items()
         for kind, found in kinds.items()
         for gate, count in found.items()
         if gate != "passed"
     ]
-    for gate, where, count in sorted(rows, key=lambda row: -row[2])[:ROWS_MAX]:
-        table.add_row(gate, Text(where, "dim"), f"{count:,}")
-    if not rows:
-        table.add_row(Text("no plan was refused", "dim"))
-    return table
+    words = "; ".join(text for _, text in sorted(rows, reverse=True)[:GATES_MAX]) or "none"
+    return Text.assemble(("plans refused  ", "dim"), words)
 
 
 def _footer(result: Mapping[str, Any], out: Path | None) -> list[Text]:
@@ -102,7 +104,7 @@ def _footer(result: Mapping[str, Any], out: Path | None) -> list[Text]:
         lines.append(Text("the first strategy has no measured skill: what you see is its costs and chance", "yellow"))
     lines += [Text(f"{name}: {found['count']} times, first {found['first']}", "yellow") for name, found in
               result["warnings"].items()]  # fmt: skip
-    lines.append(Text(f"written: {out / 'result.json'}" if out is not None else "--out DIR writes all of it", "dim"))
+    lines.append(Text(f"report: {out / 'report.html'}" if out is not None else "--out DIR writes a report", "dim"))
     return lines
 
 

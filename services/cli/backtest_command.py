@@ -36,7 +36,7 @@ from services.paper_exchange.market.csv_files import FileFault
 
 LATENCY_MS_MAX = 59_999
 _SYMBOL = re.compile(r"[A-Z0-9]{2,32}")
-RESULT = "result.json"
+RESULT, REPORT = "result.json", "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
         int, typer.Option(min=0, max=LATENCY_MS_MAX, help="From a bar's close to its orders on the exchange.")
     ] = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where result.json, trades.csv and plans.jsonl go.")
+        Path | None, typer.Option(metavar="DIR", help="Where report.html, result.json, trades.csv, plans.jsonl go.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="No screen; result.json on standard output.")] = False,  # noqa: FBT002
 ) -> None:
@@ -130,7 +130,7 @@ def run_backtest(options: Options) -> int:
         "resident_mib": round(resident_mib(os.getpid()) or 0.0, 1),
     }
     result = result_of(replay, options.data, card, run)
-    _write(options, result)
+    _write(options, replay, result)
     if options.as_json:
         sys.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -160,11 +160,14 @@ def _settings_folder(given: Path | None) -> Path | None:
     return folder if (folder / "common.env").is_file() else shipped_folder()
 
 
-def _write(options: Options, result: dict[str, Any]) -> None:
+def _write(options: Options, replay: Replay, result: dict[str, Any]) -> None:
     if options.out is None:
         return
+    from services.backtest.report import page  # noqa: PLC0415 - plotly takes a second to import, and few runs need it
+
     try:
         (options.out / RESULT).write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+        (options.out / REPORT).write_text(page(result, replay.recorder.trips), encoding="utf-8")
     except OSError as error:
         raise Complaint(f"backtest: --out {options.out}: cannot be written: {error.strerror}", status=1) from None
 

@@ -26,7 +26,7 @@ def test_a_run_trades_and_every_ledger_is_the_exchanges_trades(data: Path) -> No
     assert result["books"] == {"ledger_equals_exchange": True, "differences": []}
     assert set(result["per_exit_reason"]) > {"exchange_stop", "time_stop"}
     assert result["gates"]["intent-bridge"]["ENTRY"]["passed"] > 20
-    assert set(result["warnings"]) == {"trading state written"}
+    assert result["warnings"] == {}
 
 
 def test_two_runs_are_equal_to_the_byte(data: Path) -> None:

@@ -1,0 +1,97 @@
+"""The report of a run: one HTML page with plots and tables, in light and in dark, that needs nothing from elsewhere."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import orjson
+from plotly.offline import get_plotlyjs
+
+from services.backtest import plots
+from services.backtest.account import RoundTrip
+
+TEMPLATE = "report.html.j2"
+NO_SKILL = (
+    "This run was decided by the first strategy. It has no measured skill: on real bars its signal does no better than "
+    "chance, and the costs are certain. It is there so that the chain has something to do; do not trade on it."
+)
+
+
+def page(result: Mapping[str, Any], trips: Iterable[RoundTrip]) -> str:
+    """Given a result and its newest round trips, return the page."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters |= {"money": _money, "figure": _figure, "percent": _percent, "time": _time, "tone": _tone}
+    template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
+    figures = {
+        "equity": plots.equity(result["curve"]),
+        "symbols": plots.bars(result["per_symbol"], "net_usd"),
+        "reasons": plots.bars(result["per_exit_reason"], "net_usd"),
+        "days": plots.days(result["per_day"]),
+        "gates": plots.gates(result["gates"]),
+        "engine": plots.engine(result["engine"]),
+    }
+    return template.render(
+        r=result,
+        trips=sorted(trips, key=lambda trip: -trip.closed_ms),
+        cards=_cards(result),
+        note=NO_SKILL if result["model"]["card"] is None else _worth(result["model"]["card"]),
+        figures=_script(figures),
+        plotly=get_plotlyjs(),
+    )
+
+
+def _cards(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the figures at the top: name, value, and whether it is good or bad."""
+    found = result["headline"]
+    return [
+        ("net PnL, USDT", _money(found["net_pnl_usd"]), _tone(found["net_pnl_usd"])),
+        ("net PnL of the deposit", _percent(found["net_pnl_pct"]), _tone(found["net_pnl_usd"])),
+        ("max drawdown", _percent(found["max_drawdown_pct"]), ""),
+        ("Sharpe", _figure(found["sharpe"]), ""),
+        ("hit rate", _percent(found["hit_rate_pct"]), ""),
+        ("profit factor", _figure(found["profit_factor"]), ""),
+        ("round trips", f"{found['round_trips']:,}", ""),
+        ("orders", f"{found['orders']:,}", ""),
+        ("fees, USDT", _money(-found["fees_usd"]), ""),
+        ("funding, USDT", _money(found["funding_usd"]), ""),
+        ("turnover, deposits", _figure(found["turnover"]), ""),
+        ("time in market", _percent(found["time_in_market_pct"]), ""),
+        ("gross exposure, mean", _percent(found["gross_exposure_pct"]), ""),
+        ("buy and hold", _percent(found["buy_and_hold_pct"]), ""),
+    ]
+
+
+def _worth(card: Mapping[str, Any]) -> str:
+    """Return what a model's own card says of its worth."""
+    if card.get("pays"):
+        return (
+            "The model's card says that it paid its costs out of sample. What it was trained on is not out of sample."
+        )
+    return "The model's card says that it did not pay its costs out of sample: expect to lose them."
+
+
+def _script(figures: Mapping[str, Any]) -> str:
+    """Given figures, return them as JSON that may stand inside a script element."""
+    return orjson.dumps(figures).decode().replace("</", "<\\/")
+
+
+def _money(value: float) -> str:
+    return f"{value:+,.2f}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f} %"
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _tone(value: float) -> str:
+    return "good" if value > 0 else "bad" if value < 0 else ""
