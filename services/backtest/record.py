@@ -59,7 +59,6 @@ class Recorder:
     board: Board
     rows: Callable[[], Rows]
     folder: Path | None = None
-    engine: Counter[str] = field(default_factory=Counter)
     gates: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # stage, entry or exit, gate
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # entry or exit, outcome
     events: list[GovernorEvent] = field(default_factory=list)

@@ -6,31 +6,25 @@ nothing could read it.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from quantum_common.exchange.port import Bar
 from quantum_common.keys import Keys
 from quantum_common.messages import Intent
-from quantum_common.state import MarketState
-from services.ai_engine.decide import decide
-from services.ai_engine.features import Features, SymbolFeatures, Updated
-from services.ai_engine.market_state import market_state
-from services.ai_engine.memory import ExitMemory
-from services.ai_engine.model import Model
-from services.ai_engine.standing import Seen
-from services.backtest.bars import NoBars, Span, bar_at
+from services.ai_engine.intake import Universe
+from services.ai_engine.mind import Mind
+from services.backtest.bars import Span
 from services.backtest.board import Board
 from services.backtest.chain import Chain
 from services.backtest.clock import VirtualClock
 from services.backtest.curve import Curve
+from services.backtest.engine import Engine
 from services.backtest.port import VenuePort
-from services.backtest.record import ENTRY, Recorder
+from services.backtest.record import Recorder
 from services.backtest.settings import Settings
 from services.backtest.venue import POINTS, STEP_MS, Venue
-from services.governor.returns import BARS as RETURNS_BARS
-from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
+from services.paper_exchange.market.bars import MINUTE_MS
 from services.paper_exchange.market.replay import ReplaySource
 
 LISTS_EVERY_MINUTES = 10  # between two readings of the exchange's own lists: here no event of the stream is ever lost
@@ -49,50 +43,29 @@ class Terms:
     folder: Path | None = None
 
 
-@dataclass
-class Lane:
-    """One symbol on its way through the bars."""
-
-    symbol: str
-    bars: MinuteBars
-    features: SymbolFeatures
-    first: int  # the column of the first minute that is played
-    memory: ExitMemory | None = None
-    closed: tuple[int, Decimal] | None = None
-    seen: tuple[Features, int] | None = None  # of the last bar, and when that was
-    state: MarketState | None = None  # made of it when somebody asks
-    returns_to: int = field(default=0)  # the column up to which the governor knows the closes
-
-
 class Replay:
     """A run from its first bar to its last."""
 
-    def __init__(self, source: ReplaySource, span: Span, settings: Settings, model: Model, terms: Terms) -> None:
-        self.span, self.settings, self.model, self.terms = span, settings, model, terms
-        self.policy = settings.ai.policy
+    def __init__(
+        self, source: ReplaySource, span: Span, settings: Settings, universe: Universe, mind: Mind, terms: Terms
+    ) -> None:
+        self.span, self.settings, self.terms = span, settings, terms
+        self.decision_ms = mind.policy.decision_ms
         self.clock = VirtualClock(span.start_ms, terms.begin_ms, terms.speed)
         self.venue = Venue(source, span.start_ms, terms.balance, self.clock.now_ms, terms.taker_fee)
+        self.engine = Engine(source.bars, span, universe, mind)
         keys = Keys(settings.bridge.quantum_key_prefix)
-        self.lanes = {
-            symbol: Lane(symbol, bars, SymbolFeatures(self.policy.interval_ms), bars.index_at(span.start_ms))
-            for symbol, bars in source.bars.items()
-        }
-        self.board = Board(keys, self.clock, market=self._market_state, closed=lambda name: self.lanes[name].closed)
+        self.board = Board(keys, self.clock, market=self.engine.market_state, closed=self.engine.closed)
         self.recorder = Recorder(self.board, self.venue.engine.drain_changes, terms.folder)
-        port = VenuePort(self.venue, self.clock.now_ms)
-        self.chain = Chain(settings, keys, self.board, port, self.clock)
+        self.chain = Chain(settings, keys, self.board, VenuePort(self.venue, self.clock.now_ms), self.clock)
         self.curve = Curve(span.start_ms, span.minutes, float(terms.balance))
         self.minutes = 0
         self._point = min(terms.latency_ms * terms.speed // STEP_MS, POINTS - 1)
         self._rounds = 0
 
     def warm_up(self) -> None:
-        """Show the features the bars before the first minute, as the engine reads its history, and start the chain."""
-        for lane in self.lanes.values():
-            first = lane.bars.index_at(self.span.warm_ms)
-            for index in range(max(first, 0), lane.first):
-                lane.features.update(bar_at(lane.symbol, lane.bars, index))
-            lane.returns_to = lane.first
+        """Show the engine its history, and start the chain."""
+        self.engine.warm_up()
         self.chain.start()
         self.recorder.take_rows()
 
@@ -102,9 +75,9 @@ class Replay:
         for minute_ms in range(self.span.start_ms, self.span.end_ms, MINUTE_MS):
             self._play_to(minute_ms, POINTS - 1)
             self._close(minute_ms)
-            intents = self._decide(minute_ms)
+            wishes = self._decide(minute_ms)
             if minute_ms != last_ms:  # after the last bar there is no price to trade at
-                self._open(minute_ms + MINUTE_MS, intents)
+                self._open(minute_ms + MINUTE_MS, wishes)
             self.minutes += 1
             yield self.minutes
 
@@ -147,7 +120,7 @@ class Replay:
         engine = self.venue.engine
         exposed = self.venue.exposed()
         gross = 0.0
-        if close_ms % self.policy.decision_ms == 0:
+        if close_ms % self.decision_ms == 0:
             self.chain.look()
         elif exposed:
             self.chain.glance(exposed)
@@ -160,17 +133,29 @@ class Replay:
             self.chain.read_lists()
         self.curve.take(close_ms, float(engine.account().margin_balance), gross)
 
-    def _open(self, minute_ms: int, intents: list[Intent]) -> None:
+    def _decide(self, minute_ms: int) -> list[Intent]:
+        """Given the minute that has closed, return what the engine wishes for."""
+        number = (minute_ms - self.span.start_ms) // MINUTE_MS
+        now_ms = self.clock.shown_ms(minute_ms + MINUTE_MS) + self.terms.latency_ms
+        board, rules = self.board, self.chain.bridge.rules
+        wishes = self.engine.decide(number, now_ms, board.ledgers, board.portfolio, rules, self.venue.funding_terms)
+        for intent, why in wishes:
+            self.recorder.wish(intent, why)
+        if wishes:
+            self.engine.tell_returns(number, self.chain.governor.returns.take)
+        return [intent for intent, _ in wishes]
+
+    def _open(self, minute_ms: int, wishes: list[Intent]) -> None:
         """Open the next minute, and run the wishes of the last bar through the chain at their moment of it."""
         self.clock.move_to(minute_ms)
         funded = self.venue.open_minute(minute_ms)
         self._book()
         if funded:
             self.chain.read_lists()
-        if intents:
+        if wishes:
             self._play_to(minute_ms, self._point)
             self.clock.move_to(minute_ms, self.terms.latency_ms)
-            self.chain.wish(intents)
+            self.chain.wish(wishes)
             self.chain.sweep()
             self._rounds = GUARD_ROUNDS
             self.recorder.take_rows()
@@ -179,57 +164,6 @@ class Replay:
         if self.chain.book():
             self._rounds = GUARD_ROUNDS
             self.recorder.take_rows()
-
-    # --- the engine --------------------------------------------------------------------------------------------------
-
-    def _decide(self, minute_ms: int) -> list[Intent]:
-        """Given the minute that has closed, return what the engine wishes for, symbol after symbol."""
-        number, now_ms = (minute_ms - self.span.start_ms) // MINUTE_MS, self._decided_ms(minute_ms + MINUTE_MS)
-        board, rules, counts = self.board, self.chain.bridge.rules, self.recorder.engine
-        wishes: list[Intent] = []
-        for symbol, lane in self.lanes.items():
-            bar = bar_at(symbol, lane.bars, lane.first + number)
-            update = lane.features.update(bar)
-            if not isinstance(update, Updated):
-                raise NoBars(f"{symbol}: the bar of {bar.open_ms} cannot be taken: {update}")
-            self._note(lane, bar, update.features, now_ms)
-            ledger = board.ledgers.get(symbol)
-            seen = Seen(symbol, bar, update.features, ledger, board.portfolio, lane.memory, rules.get(symbol))
-            verdict = decide(seen, self.model, self.policy, now_ms)
-            lane.memory = verdict.memory
-            why = verdict.why or ENTRY
-            counts[why] += 1
-            for intent in verdict.intents:
-                self.recorder.wish(intent, str(why))
-                wishes.append(intent)
-        if wishes:
-            self._tell_returns(number)
-        return wishes
-
-    def _decided_ms(self, close_ms: int) -> int:
-        """Return what the clock will show when the wishes of a bar are run through."""
-        return self.clock.shown_ms(close_ms) + self.terms.latency_ms
-
-    @staticmethod
-    def _note(lane: Lane, bar: Bar, features: Features, now_ms: int) -> None:
-        lane.closed, lane.seen, lane.state = (bar.close_ms, bar.close), (features, now_ms), None
-
-    def _market_state(self, symbol: str) -> MarketState | None:
-        """Return the record of a symbol's last bar, made when it is first asked for."""
-        lane = self.lanes[symbol]
-        if lane.state is None and lane.seen is not None:
-            lane.state = market_state(*lane.seen)
-        return lane.state
-
-    def _tell_returns(self, number: int) -> None:
-        """Show the governor the closes that it has not seen yet; the watch of a daemon sees each as it comes."""
-        take = self.chain.governor.returns.take
-        for symbol, lane in self.lanes.items():
-            upto = lane.first + number + 1
-            for index in range(max(lane.returns_to, upto - RETURNS_BARS - 1), upto):
-                bar = bar_at(symbol, lane.bars, index)
-                take(symbol, bar.close_ms, bar.close)
-            lane.returns_to = upto
 
 
 def played(replay: Replay, told: Callable[[int], None], stopped: Callable[[], bool]) -> None:

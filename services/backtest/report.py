@@ -17,6 +17,7 @@ NO_SKILL = (
     "This run was decided by the first strategy. It has no measured skill: on real bars its signal does no better than "
     "chance, and the costs are certain. It is there so that the chain has something to do; do not trade on it."
 )
+NO_MODEL = "No trained model was given, and the profile trade enters nothing without one: --model DIR names one."
 
 
 def page(result: Mapping[str, Any], trips: Iterable[RoundTrip]) -> str:
@@ -36,7 +37,7 @@ def page(result: Mapping[str, Any], trips: Iterable[RoundTrip]) -> str:
         r=result,
         trips=sorted(trips, key=lambda trip: -trip.closed_ms),
         cards=_cards(result),
-        note=NO_SKILL if result["model"]["card"] is None else _worth(result["model"]["card"]),
+        note=_note(result["model"]),
         figures=_script(figures),
         plotly=get_plotlyjs(),
     )
@@ -63,9 +64,12 @@ def _cards(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _worth(card: Mapping[str, Any]) -> str:
-    """Return what a model's own card says of its worth."""
-    if card.get("pays"):
+def _note(model: Mapping[str, Any]) -> str:
+    """Return how much skill to expect: what a model's own card says of its worth."""
+    card = model["card"]
+    if card is None:
+        return NO_MODEL if model["name"] == "none" else NO_SKILL
+    if card["pays"]:
         return (
             "The model's card says that it paid its costs out of sample. What it was trained on is not out of sample."
         )

@@ -21,7 +21,7 @@ SOURCE = (
 
 def result_of(replay: Replay, data: Path, card: Mapping[str, Any] | None, run: Mapping[str, Any]) -> dict[str, Any]:
     """Given a run that has ended, return all that is told of it. `run` is what differs from time to time."""
-    recorder, span, curve = replay.recorder, replay.span, replay.curve
+    recorder, span, curve, symbols = replay.recorder, replay.span, replay.curve, replay.engine.universe.symbols
     account, balance = recorder.account, float(replay.terms.balance)
     unrealised = replay.venue.engine.account().unrealized_pnl
     wrong = differences(account.symbols, replay.board.ledgers)
@@ -40,20 +40,20 @@ def result_of(replay: Replay, data: Path, card: Mapping[str, Any] | None, run: M
             "whole": replay.minutes == span.minutes,
             "warm_up_bars": (span.start_ms - span.warm_ms) // 60_000,
         },
-        "data": {"folder": str(data), "symbols": list(replay.lanes), "symbol_bars": replay.minutes * len(replay.lanes)},
+        "data": {"folder": str(data), "symbols": list(symbols), "symbol_bars": replay.minutes * len(symbols)},
         "account": {
             "deposit_usd": balance,
             "latency_ms": replay.terms.latency_ms,
             "taker_fee_bps": float(next(iter(replay.venue.engine.symbols().values())).taker_fee * 10_000),
             "open_positions": account.open_positions,
         },
-        "model": _model(replay.model, card),
+        "model": _model(replay.engine.mind.model, card),
         "per_symbol": metrics.per_symbol(account.symbols, recorder.by_symbol),
         "per_exit_reason": {name: metrics.tally(one) for name, one in sorted(recorder.by_reason.items())},
         "per_side": {name: metrics.tally(one) for name, one in sorted(recorder.by_side.items())},
         "per_day": metrics.daily(curve, balance),
         "gates": _gates(recorder.gates),
-        "engine": _ordered(recorder.engine),
+        "engine": _ordered(replay.engine.counts),
         "outcomes": _nested(recorder.outcomes),
         "events": [
             {"ts_ms": event.ts_ms, "kind": event.kind, "trading_state": event.trading_state, "reason": event.reason}
@@ -88,7 +88,8 @@ def _held(replay: Replay) -> float | None:
     if not replay.minutes:
         return None
     moves = []
-    for lane in replay.lanes.values():
+    for symbol in replay.engine.universe.symbols:
+        lane = replay.engine.lanes[symbol]
         last = lane.first + replay.minutes - 1
         moves.append(lane.bars.close[last] / lane.bars.open[lane.first] - 1.0)
     return round(100.0 * sum(moves) / len(moves), 4)

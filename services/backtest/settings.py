@@ -15,6 +15,7 @@ from services.intent_bridge.settings import BridgeSettings
 from services.intent_executor.settings import ExecutorSettings
 from services.position_state_brain.settings import P33Settings
 
+Changes = Mapping[str, Mapping[str, str]]
 _NOWHERE = "/nonexistent"
 S = TypeVar("S", bound=CommonSettings)
 
@@ -35,7 +36,7 @@ def load_settings(
     symbols: Sequence[str],
     profile: ProfileName | None,
     environ: Mapping[str, str] | None = None,
-    changes: Mapping[str, Mapping[str, str]] | None = None,
+    changes: Changes | None = None,
 ) -> Settings:
     """Given the folder of the env files (None: defaults alone), the symbols, the profile (None: as the files say), the
     environment, which wins over the files, and changes by service, return the settings. Raise SettingsError for a

@@ -11,6 +11,8 @@ from rich.text import Text
 
 ROWS_MAX = 8
 GATES_MAX = 3
+_NO_SKILL = "the first strategy has no measured skill: what you see is its costs and chance"
+_NO_MODEL = "no trained model: the profile trade enters nothing; give --model DIR, or --profile explore"
 
 
 def summary(result: Mapping[str, Any], out: Path | None) -> RenderableType:
@@ -101,7 +103,10 @@ def _footer(result: Mapping[str, Any], out: Path | None) -> list[Text]:
         else Text(f"ledger equals the exchange's trades: NO: {'; '.join(books['differences'][:3])}", "bold red")
     ]
     if card is None:
-        lines.append(Text("the first strategy has no measured skill: what you see is its costs and chance", "yellow"))
+        none = result["model"]["name"] == "none"
+        lines.append(Text(_NO_MODEL if none else _NO_SKILL, "yellow"))
+    elif not card["pays"]:
+        lines.append(Text("the model's card says that it did not pay its costs out of sample", "yellow"))
     lines += [Text(f"{name}: {found['count']} times, first {found['first']}", "yellow") for name, found in
               result["warnings"].items()]  # fmt: skip
     lines.append(Text(f"report: {out / 'report.html'}" if out is not None else "--out DIR writes a report", "dim"))

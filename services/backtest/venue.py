@@ -11,12 +11,14 @@ from dataclasses import replace
 from decimal import Decimal
 from zlib import crc32
 
+from quantum_common.exchange.port import FundingTerms
 from services.paper_exchange.engine.book import Tick
 from services.paper_exchange.engine.config import EngineConfig
 from services.paper_exchange.engine.engine import Engine
 from services.paper_exchange.engine_feed import engine_tick, rules_of
 from services.paper_exchange.market.bars import MINUTE_MS
 from services.paper_exchange.market.funding import FundingSchedule
+from services.paper_exchange.market.intervals import HOUR_MS
 from services.paper_exchange.market.quote import Quote
 from services.paper_exchange.market.replay import ReplaySource
 
@@ -55,6 +57,7 @@ class Venue:
         }
         self._next_funding = {symbol: one.next_time_ms(start_ms) for symbol, one in self._funding.items()}
         self._funding_ms = min(self._next_funding.values())
+        self.funding_terms = {symbol: self._terms(symbol) for symbol in self.quotes}
         self._booked: dict[str, int] = {}  # symbol → the moment whose book the engine has
         self._marked: dict[str, int] = {}  # and whose prices
         if balance > 0:
@@ -151,4 +154,11 @@ class Venue:
                 schedule = self._funding[symbol]
                 self._next_funding[symbol] = schedule.next_time_ms(minute_ms)
                 self.engine.apply_funding(symbol, schedule.rate(due_ms), self.price(symbol), self._now_ms())
+                self.funding_terms[symbol] = self._terms(symbol)
         self._funding_ms = min(self._next_funding.values())
+
+    def _terms(self, symbol: str) -> FundingTerms:
+        """Return what the exchange says of a symbol's next funding."""
+        schedule = self._funding[symbol]
+        rate = schedule.rate(self._next_funding[symbol])
+        return FundingTerms(symbol, rate, schedule.interval_hours() * HOUR_MS)

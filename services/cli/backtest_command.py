@@ -21,11 +21,10 @@ from quantum_common.settings import SettingsError, config_dir
 from quantum_common.version import build_id
 from services.ai_engine.model_files import ModelRefused
 from services.ai_engine.policy import ProfileName
-from services.backtest.bars import Asked, NoBars, open_source, span_of
-from services.backtest.model import model_for
+from services.backtest.bars import Asked, NoBars
+from services.backtest.opening import Request, opened
 from services.backtest.replay import Replay, Terms, played
 from services.backtest.result import result_of
-from services.backtest.settings import load_settings
 from services.backtest.summary import summary
 from services.cli.complaint import Complaint
 from services.cli.env_files import OURS, shipped_folder
@@ -120,7 +119,7 @@ def run_backtest(options: Options) -> int:
     began_s, cpu_s = time.perf_counter(), time.process_time()
     with _progress(replay, quiet=options.as_json) as told:
         played(replay, told, signals.requested)
-    bars = replay.minutes * len(replay.lanes)
+    bars = replay.minutes * len(replay.engine.universe.symbols)
     seconds = time.perf_counter() - began_s
     run = {
         "build": build_id(),
@@ -139,15 +138,12 @@ def run_backtest(options: Options) -> int:
 
 
 def _opened(options: Options) -> tuple[Replay, dict[str, Any] | None]:
-    source = open_source(options.data, options.asked.symbols)
-    folder = _settings_folder(options.config)
     environ = {key: value for key, value in os.environ.items() if key not in OURS}
-    settings = load_settings(folder, tuple(source.bars), options.profile, environ)
-    model, card = model_for(options.model, settings.ai.policy)
-    span = span_of(source, options.asked, settings.ai.ai_history_bars)
+    config = _settings_folder(options.config)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-    return Replay(source, span, settings, model, options.terms), card
+    request = Request(options.data, options.asked, options.profile, options.model, config, environ)
+    return opened(request, options.terms)
 
 
 def _settings_folder(given: Path | None) -> Path | None:

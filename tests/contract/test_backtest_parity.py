@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.backtest.bars import Asked, open_source, span_of
-from services.backtest.model import model_for
+from services.backtest.bars import Asked, open_source
+from services.backtest.opening import Request, opened
 from services.backtest.replay import Replay, Terms, played
-from services.backtest.settings import load_settings
 from services.paper_exchange.market.bars import MINUTE_MS
 from tests.contract.stepped_run import KEYS, SteppedRun
 from tests.unit.backtest.klines import write_klines
@@ -51,7 +50,7 @@ def picked(rows: list[dict[str, str]], names: tuple[str, ...]) -> list[tuple[str
 
 def test_a_backtest_makes_the_plans_of_a_live_run_and_fills_them_at_its_prices(place: Path) -> None:
     data = write_klines(place / "klines", WARM + MINUTES + 2, SYMBOLS, seed=11, start_ms=START_MS)
-    bars = open_source(data, ()).bars
+    bars = open_source(data).bars
     run = SteppedRun.start(data, place / "run", bars, WARM, **ROOMY)
     try:
         for _ in range(MINUTES):
@@ -88,8 +87,7 @@ def test_a_backtest_makes_the_plans_of_a_live_run_and_fills_them_at_its_prices(p
 
 def backtest_of(data: Path, settings_folder: Path) -> Replay:
     """The backtest over the same minutes, with the settings of the run."""
-    source = open_source(data, ())
-    settings = load_settings(settings_folder, tuple(source.bars), None, ROOMY)
-    model, _ = model_for(None, settings.ai.policy)
-    span = span_of(source, Asked(from_ms=source.first_ms + WARM * MINUTE_MS), settings.ai.ai_history_bars)
-    return Replay(source, span, settings, model, Terms(Decimal(10_000), speed=60))
+    asked = Asked(from_ms=START_MS + WARM * MINUTE_MS)
+    request = Request(data, asked, config=settings_folder, environ=ROOMY)
+    replay, _ = opened(request, Terms(Decimal(10_000), speed=60))
+    return replay
