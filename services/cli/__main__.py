@@ -33,7 +33,7 @@ from services.cli.up import run_up
 
 app = typer.Typer(
     name="quantum", help="A trading pipeline for Binance USDT-M futures.", no_args_is_help=True,
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
 
 ledger_app = typer.Typer(help="Verify the ledgers, or have them written anew.", no_args_is_help=True)

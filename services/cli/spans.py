@@ -7,7 +7,7 @@ def span(ms: float) -> str:
         return f"-{span(-ms)}"
     if ms < 1_000:
         return f"{ms:.0f} ms"
-    if ms < 60_000:
+    if ms < 59_950:
         return f"{ms / 1000:.1f} s"
     seconds = int(ms / 1000)
     if seconds < 3_600:

@@ -48,6 +48,7 @@ CASES: dict[str, tuple[Break, tuple[str, str], Level]] = {
     ),
     "one symbol has no bars": (lambda p: p.bars("SOLUSDT", 900_000), ("bars", ""), Level.WARN),
     "model expired": (lambda p: p.model(status="expired"), ("model", ""), Level.BAD),
+    "no model": (lambda p: p.model(status="none", expires_ms=""), ("model", ""), Level.BAD),
     "model expires today": (lambda p: p.model(expires_ms=p.now_ms + 3_600_000), ("model", ""), Level.WARN),
     "snapshot is missing": (
         lambda p: p.redis.delete(KEYS.snapshot("SOLUSDT")), ("snapshot_coverage", ""), Level.BAD,

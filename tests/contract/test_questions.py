@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from quantum_common.keys import Keys
 from quantum_common.messages import Action, Issuer
 from quantum_common.reasons import Gate
 from quantum_common.state import OrderState, TradingState
 from quantum_common.verdicts import Verdict
+from services.cli.__main__ import app
 from services.cli.complaint import Complaint
 from tests.asked import ask, ask_json
 from tests.planted import KEYS, Planted, planted
@@ -281,3 +283,16 @@ def test_a_stream_that_is_none_is_refused_with_those_that_are(planted: Planted) 
     with pytest.raises(Complaint, match="give one of intent, plan, permit") as caught:
         ask("tail", "plans")
     assert caught.value.status == 2
+
+
+# --- shell completion ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("wh", ["why"]), ("why B", ["BTCUSDT"]), ("tail pl", ["plan", "plan.dead"])]
+)
+def test_the_shell_completes_verbs_symbols_and_streams(planted: Planted, typed: str, offered: list[str]) -> None:
+    words = f"quantum {typed}"
+    environ = {"_QUANTUM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = CliRunner().invoke(app, [], prog_name="quantum", env=environ)
+    assert done.stdout.split() == offered

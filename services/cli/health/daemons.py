@@ -109,11 +109,12 @@ def model(found: EngineModel | None, now_ms: int) -> Check:
         return Check("model", "", Level.WARN, "unknown", "not expired", words)
     left_ms = None if found.expires_ms is None else found.expires_ms - now_ms
     expired = found.status is ModelStatus.EXPIRED or (left_ms is not None and left_ms <= 0)
+    useless = expired or found.status is ModelStatus.NONE
     because = f": {found.reason}" if found.reason else ""
     if expired:
         words = f"entries have stopped (model_expired){because}; train a new one: quantum train"
     elif found.status is ModelStatus.NONE:
-        words = f"no model is loaded{because}"
+        words = f"no model is loaded, so no entry is asked for{because}; exits go on; quantum train makes one"
     elif left_ms is not None and left_ms <= DAY_MS:
         words = "entries stop when it expires; train a new one today: quantum train"
     elif found.status is ModelStatus.WARNING:
@@ -121,7 +122,7 @@ def model(found: EngineModel | None, now_ms: int) -> Check:
     else:
         words = ""
     return Check(
-        "model", "", graded(Level.OK, warn=bool(words), bad=expired), _figure(found, now_ms), "not expired", words
+        "model", "", graded(Level.OK, warn=bool(words), bad=useless), _figure(found, now_ms), "not expired", words
     )
 
 

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
+from services.cli.complaint import Complaint
 from services.cli.health.command import run_health
+from services.cli.health.limits import limits_of
 from services.cli.options import parse_duration
 from services.cli.questions.answer import Manner
 from services.cli.questions.gates import run_gates
 from services.cli.questions.lag import run_lag
 from services.cli.questions.orders import run_orders
 from services.cli.questions.positions import run_positions
-from services.cli.questions.tail import Wanted, run_tail
+from services.cli.questions.tail import NAMES, Wanted, run_tail
 from services.cli.questions.trace import run_trace
 from services.cli.questions.why_command import run_why
 
@@ -21,6 +23,23 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of t
 Watch = Annotated[bool, typer.Option("--watch", help="Ask again and again, until Ctrl-C.")]
 Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often to look again.")]
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 90s, 10m, 24h.")]
+
+
+def _symbols(incomplete: str) -> list[str]:
+    """Return the symbols of the settings that begin so, for the shell; none where there are no settings."""
+    try:
+        return [name for name in limits_of("completion", None).symbols if name.startswith(incomplete.upper())]
+    except Complaint:
+        return []
+
+
+def _streams(incomplete: str) -> list[str]:
+    return [name for name in (*NAMES, *(f"{one}.dead" for one in NAMES[:4])) if name.startswith(incomplete)]
+
+
+OneSymbol = Annotated[
+    str | None, typer.Argument(help="One symbol; each where it is left out.", autocompletion=_symbols)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +66,7 @@ def health(
 
 
 def why(
-    symbol: Annotated[str | None, typer.Argument(help="One symbol; each where it is left out.")] = None,
+    symbol: OneSymbol = None,
     since: Since = "24h",
     json: Json = False,  # noqa: FBT002
     watch: Watch = False,  # noqa: FBT002
@@ -80,7 +99,7 @@ def positions(
 
 
 def orders(
-    symbol: Annotated[str | None, typer.Argument(help="One symbol; each where it is left out.")] = None,
+    symbol: OneSymbol = None,
     last: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
     json: Json = False,  # noqa: FBT002
     watch: Watch = False,  # noqa: FBT002
@@ -114,8 +133,8 @@ def lag(
 
 
 def tail(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command line
-    stream: Annotated[str, typer.Argument(help="intent, plan, permit, result, journal, governor or reconcile.")],
-    symbol: Annotated[str | None, typer.Option(help="Entries of this symbol alone.")] = None,
+    stream: Annotated[str, typer.Argument(help=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}.", autocompletion=_streams)],
+    symbol: Annotated[str | None, typer.Option(help="Entries of this symbol alone.", autocompletion=_symbols)] = None,
     gate: Annotated[str | None, typer.Option(help="Entries with this gate alone.")] = None,
     decision: Annotated[str | None, typer.Option(help="EXECUTE, BLOCKED; of permits ALLOW, REFUSE.")] = None,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="All from so long ago.")] = "",

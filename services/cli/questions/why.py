@@ -7,6 +7,7 @@ from enum import StrEnum
 from quantum_common.messages import EvalType
 from quantum_common.money import plain
 from quantum_common.state import EngineVerdict
+from services.ai_engine.exits import ExitReason
 from services.cli.health.books import position
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Picture, Symbol
@@ -16,9 +17,11 @@ from services.cli.questions.threads import Gauge, Thread
 from services.cli.spans import span
 
 # What the engine says on most bars of a pipeline that does well; it says nothing against the last wish.
-ROUTINE = frozenset({"entry", "standing", "quiet", "not_its_turn", "between_decisions"})
+ROUTINE = frozenset({"entry", "standing", "quiet", "not_its_turn", "between_decisions", *ExitReason})
 UNDER_WAY_MS = 2_000
 ENGINE_SAYS = {
+    "no_model": "no model is loaded",
+    "not_in_model": "the model was not trained on it",
     "cold": "it is still reading its history of bars",
     "no_ledger": "there is no ledger of it yet; P3.3 begins one with its first snapshot",
     "no_rules": "the exchange does not list it",
@@ -162,6 +165,8 @@ def _decided_ms(says: EngineVerdict) -> int:
 def _engine(symbol: Symbol) -> Line:
     """Return what the engine said on the last bar that it decided on."""
     says = symbol.verdict
+    if says is not None and says.why in set(ExitReason):
+        return Line(How.NO_WISH, "ai-engine", f"the engine has just closed it or moved its stop: {says.why}")
     if says is None:
         standing_now = ENGINE_SAYS["standing"] if position(symbol) else "the engine has not decided on a bar of it yet"
         return Line(How.NO_WISH, "ai-engine", standing_now)
