@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import chain, governor_week, neighbours, snapshot_cycle, sustained
+from benchmarks import chain, governor_week, neighbours, snapshot_cycle, sustained, train
 from benchmarks.children import BenchmarkFailed
 from services.cli.embedded_redis import EmbeddedRedisError, Fsync
 
@@ -58,6 +58,11 @@ def run_governor(options: argparse.Namespace) -> None:
     _print(governor_week.run(options.klines))
 
 
+def run_train(options: argparse.Namespace) -> None:
+    """Print how long a training takes, and what its model is worth beside simpler things."""
+    _print(train.run(options.klines, options.symbols or train.SYMBOLS))
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "all": run_all,
     "chain": run_chain,
@@ -65,6 +70,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "snapshot": run_snapshot,
     "governor": run_governor,
     "neighbours": run_neighbours,
+    "train": run_train,
 }
 
 
@@ -88,9 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=int, default=0, help="for how long, each (default: by benchmark)")
     add("--minutes", type=int, default=0, help="the same in minutes")
     add("--rate", type=float, default=0, help="wishes a second (default: 20, sustained: 300)")
-    add("--symbols", type=int, default=0, help="how many symbols (sustained: 240, snapshot: 12 and 500)")
+    add("--symbols", type=int, default=0, help="how many symbols (sustained: 240, snapshot: 12 and 500, train: 10)")
     add("--fsync", action="append", choices=FSYNCS, help="when Redis syncs (default: both, sustained: everysec)")
-    add("--klines", type=Path, default=governor_week.KLINES, help="folder of <SYMBOL>-1m.csv.gz (governor)")
+    add(
+        "--klines", "--data", type=Path, default=governor_week.KLINES,
+        help="folder of <SYMBOL>-1m.csv.gz (governor, train)",
+    )  # fmt: skip
     return parser
 
 
