@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
-from dotenv.parser import parse_stream
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+
+from quantum_common.env_file import lines
 
 DEFAULT_CONFIG_DIR = Path("/etc/quantum")
 COMMON_FILE = "common.env"
@@ -172,27 +173,19 @@ def _read_file(path: Path, known: set[str]) -> dict[str, tuple[str, _Origin]]:
         return {}
     found: dict[str, tuple[str, _Origin]] = {}
     try:
-        with path.open(encoding="utf-8") as stream:
-            for binding in parse_stream(stream):
-                line = binding.original.line + _leading_newlines(binding.original.string)
-                if binding.error or (binding.key is not None and binding.value is None):
-                    raise SettingsError(f"{path}:{line}: not KEY=VALUE: {binding.original.string.strip()!r}")
-                if binding.key is None:
-                    continue
-                if binding.key not in known:
-                    near = difflib.get_close_matches(binding.key, known, n=1)
-                    hint = f"; did you mean {near[0]}?" if near else "; remove it"
-                    raise SettingsError(f"{path}:{line}: {binding.key}: unknown key{hint}")
-                if binding.key in found:
-                    raise SettingsError(f"{path}:{line}: {binding.key}: set twice, first at {found[binding.key][1]}")
-                found[binding.key] = (binding.value or "", _Origin(path, line))
+        for line in lines(path):
+            if line.problem:
+                raise SettingsError(f"{line.where}: {line.problem}")
+            if line.key not in known:
+                near = difflib.get_close_matches(line.key, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else "; remove it"
+                raise SettingsError(f"{line.where}: {line.key}: unknown key{hint}")
+            if line.key in found:
+                raise SettingsError(f"{line.where}: {line.key}: set twice, first at {found[line.key][1]}")
+            found[line.key] = (line.value, _Origin(path, line.number))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from None
     return found
-
-
-def _leading_newlines(text: str) -> int:
-    return len(text) - len(text.lstrip("\n"))
 
 
 def _explain(error: ValidationError, fields: Mapping[str, FieldInfo], found: Mapping[str, tuple[str, _Origin]]) -> str:

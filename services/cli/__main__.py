@@ -10,6 +10,7 @@ from quantum_common.version import build_id
 from services.cli import backtest_command, governor_verbs
 from services.cli.alerts import verbs as alerts_verbs
 from services.cli.complaint import Complaint
+from services.cli.config import verbs as config_verbs
 from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
     DEFAULT_MARKET,
@@ -45,6 +46,7 @@ question_verbs.register(app)
 alerts_verbs.register(app)
 backtest_command.register(app)
 train_verbs.register(app)
+config_verbs.register(app)
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 
