@@ -81,29 +81,38 @@ class MarketLine:
                 continue
             self._broken.clear()
             for symbol, sequence in self._sequences.items():
-                while (after_ms := sequence.gap_after_ms) is not None:
-                    await self._fill(symbol, sequence, after_ms)
+                await self._fill_gap(symbol, sequence)
 
     def _require_sound(self) -> None:
         silent_ms = self._clock.now_ms() - self._received_ms
         if silent_ms >= SILENCE_MS_MAX:
             raise StreamBroken(f"silent for {silent_ms} ms")
 
-    async def _fill(self, symbol: str, sequence: BarSequence, after_ms: int) -> None:
-        """Given a symbol with a gap after a bar, read a page of its history and deliver what follows."""
+    async def _fill_gap(self, symbol: str, sequence: BarSequence) -> None:
+        """Given a symbol, read its history while it has a gap, and deliver all of it at once.
+
+        Whoever acts on the newest bar that it is given then acts on the present, and not on where one page ended.
+        """
+        found: list[Bar] = []
+        while (after_ms := sequence.gap_after_ms) is not None:
+            found += await self._page(symbol, sequence, after_ms)
+        self._deliver(found)
+
+    async def _page(self, symbol: str, sequence: BarSequence, after_ms: int) -> list[Bar]:
+        """Given a symbol with a gap after a bar, read a page of its history and return what follows."""
         try:
             page = await self._history.page_after(symbol, INTERVAL, after_ms)
         except ExchangeUnavailable as unavailable:
             await self._clock.sleep_ms(unavailable.retry_after_ms)
-            return
+            return []
         # The newest row may still be open. Where the page is full, there is more to come after it.
         closed, newest = page[:-1], page[-1] if page else None
         delivered = sequence.fill(closed, newest.open_ms if newest else after_ms)
         if len(page) >= History.PAGE_ROWS:
             sequence.interrupt()
-        self._deliver(delivered)
         if sequence.broken and not delivered:
             await self._clock.sleep_ms(REFILL_WAIT_MS)
+        return delivered
 
     def _deliver(self, bars: Sequence[Bar]) -> None:
         if bars:

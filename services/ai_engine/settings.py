@@ -23,7 +23,7 @@ from services.ai_engine.policy import (
     Sizing,
 )
 
-Interval = Literal["1m", "15m", "1h"]
+Interval = Literal["1m", "15m", "30m", "1h"]
 
 
 class AiSettings(CommonSettings):
@@ -38,7 +38,7 @@ class AiSettings(CommonSettings):
     ai_symbols: Symbols = Field(description="the universe, comma-separated, such as BTCUSDT,ETHUSDT")
     ai_profile: ProfileName = Field(ProfileName.TRADE, description="trade, or explore on the paper exchange only")
     ai_model_dir: Path | None = Field(
-        None, description="folder of a trained model; profile trade enters nothing without one"
+        None, description="folder of a trained model (`quantum train`); profile trade enters nothing without one"
     )
     ai_decision_interval: Interval = Field(
         "15m", description="at which closes entries are decided on; the model's; explore decides every minute"

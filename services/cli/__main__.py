@@ -22,6 +22,7 @@ from services.cli.options import (
     parse_duration,
     parse_exchange_options,
     parse_market,
+    parse_model,
     parse_redis,
     parse_symbols,
 )
@@ -61,6 +62,9 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     profile: Annotated[
         Profile, typer.Option(help="explore: small sizes without the edge gate; trade: every gate.")
     ] = Profile.EXPLORE,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A trained model, with --profile trade; else nothing is entered.")
+    ] = None,
     redis: Annotated[str, typer.Option(metavar="URL", help="A running Redis instead of the embedded one.")] = "",
     appendfsync: Annotated[Fsync, typer.Option(help="When the embedded Redis writes to the disk.")] = Fsync.ALWAYS,
     dir_: Annotated[
@@ -85,6 +89,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
         symbols=names,
         listed=listed,
         profile=profile,
+        model=parse_model(model, profile),
         redis_url=parse_redis(redis),
         fsync=appendfsync,
         folder=dir_,

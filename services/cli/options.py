@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from quantum_common.clock import SystemClock
+from services.ai_engine.model_files import ModelRefused, load_model
 from services.cli.complaint import Complaint
 
 EXIT_USAGE = 2
@@ -36,13 +38,15 @@ class Fsync(StrEnum):
 @dataclass(frozen=True, slots=True)
 class UpOptions:
     """Everything `quantum up` is told. `symbols` names what is traded (empty: all that is listed); `listed` is how many
-    contracts a synthetic market lists (0: its default). `for_s` is None where it runs until it is stopped."""
+    contracts a synthetic market lists (0: its default). `model` is a trained one's folder. `for_s` is None where it runs
+    until it is stopped."""
 
     market: str
     speed: int
     symbols: tuple[str, ...]
     listed: int
     profile: Profile
+    model: Path | None
     redis_url: str
     fsync: Fsync
     folder: Path | None
@@ -74,6 +78,20 @@ def parse_duration(text: str) -> float:
     if found is None or int(found[1]) == 0:
         raise Complaint(f"--for {text}: give a duration such as 90s, 10m or 2h", EXIT_USAGE)
     return int(found[1]) * _SECONDS[found[2] or "s"]
+
+
+def parse_model(folder: Path | None, profile: Profile) -> Path | None:
+    """Given a trained model's folder or None, and the profile, return it whole. Raise Complaint where it is none."""
+    if folder is None:
+        return None
+    if profile is not Profile.TRADE:
+        raise Complaint(f"--model {folder}: exploring is the first strategy's; add --profile trade", EXIT_USAGE)
+    folder = folder.expanduser().resolve()
+    try:
+        load_model(folder, SystemClock().now_ms())
+    except ModelRefused as refused:
+        raise Complaint(f"--model {refused}") from None
+    return folder
 
 
 def parse_symbols(text: str, market: str) -> tuple[tuple[str, ...], int]:

@@ -229,6 +229,7 @@ class Pipeline:
             "ai-engine": {
                 "AI_SYMBOLS": ",".join(self.options.symbols) or listed,
                 "AI_PROFILE": self.options.profile.value,
+                **({"AI_MODEL_DIR": str(self.options.model)} if self.options.model else {}),
             },
             "intent-bridge": {
                 "INTENT_BRIDGE_ALLOWLIST": listed,

@@ -4,8 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from quantum_common.clock import SystemClock
+from services.ai_engine.model_files import save_model
 from services.cli.complaint import Complaint
-from services.cli.options import parse_duration, parse_exchange_options, parse_market, parse_redis, parse_symbols
+from services.cli.options import (
+    Profile,
+    parse_duration,
+    parse_exchange_options,
+    parse_market,
+    parse_model,
+    parse_redis,
+    parse_symbols,
+)
+from tests.unit.ai_engine.given_model import card, fitted
 
 
 def test_a_synthetic_market_is_taken_as_it_is() -> None:
@@ -39,6 +50,18 @@ def test_durations_are_read_with_their_unit(text: str, seconds: float) -> None:
 def test_another_duration_is_refused(text: str) -> None:
     with pytest.raises(Complaint, match="give a duration"):
         parse_duration(text)
+
+
+def test_a_model_is_for_the_profile_trade_and_must_be_sound(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    now_ms = SystemClock().now_ms()
+    save_model(folder, fitted(), card(trained_ms=now_ms, expires_ms=now_ms + 3_600_000))
+    assert parse_model(None, Profile.EXPLORE) is None
+    assert parse_model(folder, Profile.TRADE) == folder.resolve()
+    with pytest.raises(Complaint, match="add --profile trade"):
+        parse_model(folder, Profile.EXPLORE)
+    with pytest.raises(Complaint, match="is no folder of a model"):
+        parse_model(tmp_path / "nothing", Profile.TRADE)
 
 
 def test_symbols_are_names_once_each_or_a_count() -> None:

@@ -15,7 +15,7 @@ from services.governor.settings import GovernorSettings
 def options(market: str = "synthetic:7", listed: int = 0, redis_url: str = "") -> UpOptions:
     """What the command line said."""
     return UpOptions(
-        market=market, speed=1, symbols=(), listed=listed, profile=Profile.EXPLORE, redis_url=redis_url,
+        market=market, speed=1, symbols=(), listed=listed, profile=Profile.EXPLORE, model=None, redis_url=redis_url,
         fsync=Fsync.ALWAYS, folder=None, for_s=None, json=True, exchange_options=(),
     )  # fmt: skip
 

@@ -1,12 +1,14 @@
 """Closed bars of the subscribed symbols: each once, in order, through cuts and silence."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from quantum_common.exchange import market_stream
 from quantum_common.exchange.market_stream import STREAMS_A_CONNECTION
+from quantum_common.exchange.port import FundingTerms
 from tests.unit.exchange.scripted import GatedClock, Reply, connected, scripted_exchange
 from tests.unit.exchange.test_history import STEP, kline, klines_to
 from tests.unit.exchange.test_user_stream import until_asked, until_open
@@ -65,6 +67,37 @@ async def test_a_gap_of_many_pages_is_filled() -> None:
     ):
         server.greeting = [pushed(1), pushed(1799)]
         assert await take(exchange, 1799) == list(range(1, 1800))
+
+
+async def test_what_fills_a_gap_comes_at_once_so_that_the_newest_bar_is_the_present() -> None:
+    async with (
+        scripted_exchange(**{"GET /v1/klines": klines_to(1800)}) as server,
+        connected(server, "BTCUSDT", clock=GatedClock()) as exchange,
+    ):
+        server.greeting = [pushed(1), pushed(1799)]
+        batches = [[bar.open_ms // STEP for bar in await exchange.market.next_bars()]]
+        if batches == [[1]]:
+            batches.append([bar.open_ms // STEP for bar in await exchange.market.next_bars()])
+        assert batches[-1][-1] == 1799
+        assert [index for batch in batches for index in batch] == list(range(1, 1800))
+
+
+async def test_funding_is_read_with_its_interval() -> None:
+    premiums = [
+        {"symbol": "BTCUSDT", "lastFundingRate": "0.00010000"}, {"symbol": "XYZUSDT", "lastFundingRate": "-0.00250000"},
+        {"symbol": "BTCUSDT_270326", "lastFundingRate": ""},
+    ]  # fmt: skip
+    intervals = [{"symbol": "XYZUSDT", "fundingIntervalHours": 4}]
+    async with (
+        scripted_exchange(
+            **{"GET /v1/premiumIndex": Reply(body=premiums), "GET /v1/fundingInfo": Reply(body=intervals)}
+        ) as server,
+        connected(server, "BTCUSDT") as exchange,
+    ):
+        assert await exchange.market.funding_terms() == {
+            "BTCUSDT": FundingTerms("BTCUSDT", Decimal("0.0001"), 8 * 3_600_000),
+            "XYZUSDT": FundingTerms("XYZUSDT", Decimal("-0.0025"), 4 * 3_600_000),
+        }
 
 
 async def test_a_history_that_lags_or_fails_is_read_again() -> None:
