@@ -19,7 +19,7 @@ from services.ai_engine.precision import Measure, cents, decimal_of
 from services.ai_engine.standing import Seen
 from services.ai_engine.stops import on_grid, stop_distance
 
-_ROOM = Decimal("1.05")  # above the exchange's smallest order, so that a tick against us does not make it too small
+_ROOM = Decimal("1.03")  # of the price to move before the order is there, either way
 
 
 class NoEntry(StrEnum):
@@ -198,13 +198,22 @@ def size_usd(
     )
     if policy.entry.edge_gate:
         cap = min(cap, sizing.kelly_fraction * equity_usd * net_bps * BPS / (sigma_bps * sigma_bps))
-    smallest = _ROOM * max(rules.min_notional, price * max(rules.min_qty, rules.step_size))
+    smallest = smallest_usd(price, rules)
     if smallest > cap:
         return NotNow(NoEntry.TOO_SMALL, cap, smallest)
     if sizing.smallest_only:
         return cents(smallest)
     wanted = equity_usd * sizing.target_bps / sigma_bps
     return cents(max(min(wanted, cap), smallest))
+
+
+def smallest_usd(price: Decimal, rules: SymbolRules) -> Decimal:
+    """Given a price, return the notional of the smallest order that the exchange takes, with room for a move.
+
+    A quantity is rounded down to the step afterwards, so it is the next step above the smallest notional that counts.
+    """
+    steps = (_ROOM * rules.min_notional / price / rules.step_size).to_integral_value(ROUND_CEILING)
+    return _ROOM * price * max(steps * rules.step_size, rules.min_qty, rules.step_size)
 
 
 def leverage_for(size: Decimal, equity_usd: Decimal, policy: Policy) -> int:

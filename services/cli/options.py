@@ -38,8 +38,8 @@ class Fsync(StrEnum):
 @dataclass(frozen=True, slots=True)
 class UpOptions:
     """Everything `quantum up` is told. `symbols` names what is traded (empty: all that is listed); `listed` is how many
-    contracts a synthetic market lists (0: its default). `model` is a trained one's folder. `for_s` is None where it runs
-    until it is stopped."""
+    contracts a synthetic market lists (0: its default). `model` is the folder of a trained one. `for_s` is None where
+    it runs until it is stopped."""
 
     market: str
     speed: int

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from quantum_common.exchange.port import FundingTerms, SymbolRules
 from quantum_common.messages import Side
+from quantum_common.money import floor_to_step
 from quantum_common.state import ModelStatus, Portfolio, PositionSide
-from services.ai_engine.entries import Entry, NoEntry, NotNow, cost_of, entry_of, leverage_for, size_usd
+from services.ai_engine.entries import Entry, NoEntry, NotNow, cost_of, entry_of, leverage_for, size_usd, smallest_usd
 from services.ai_engine.features import Features
 from services.ai_engine.fitness import NO_MODEL, Fitness
 from services.ai_engine.memory import ExitMemory
@@ -226,7 +227,29 @@ def test_a_model_that_has_not_shown_that_it_pays_trades_the_smallest_order() -> 
     wild = given.features(sigma=0.006, p_trend=0.95)
     paying, other = (TRADE.serving(240, (given.SYMBOL,), pays=pays) for pays in (True, False))
     assert asked(features=wild, policy=paying).size_usd > asked(features=wild, policy=other).size_usd
-    assert asked(features=wild, policy=other).size_usd == Decimal("5.25")
+    assert asked(features=wild, policy=other).size_usd == Decimal("5.36")  # 0.052 of 100, and room for a move
+
+
+@pytest.mark.parametrize(
+    ("price", "step", "min_qty", "min_notional"),
+    [
+        ("95000", "0.001", "0.001", "100"),
+        ("0.65", "1", "1", "5"),
+        ("2500", "0.001", "0.001", "20"),
+        ("3", "0.1", "50", "5"),
+    ],
+)
+def test_the_smallest_size_is_still_an_order_after_rounding_and_a_move(
+    price: str, step: str, min_qty: str, min_notional: str
+) -> None:
+    rules = replace(given.RULES, step_size=Decimal(step), min_qty=Decimal(min_qty), min_notional=Decimal(min_notional))
+    smallest = smallest_usd(Decimal(price), rules)
+    for move in ("0.975", "1", "1.025"):
+        moved = Decimal(price) * Decimal(move)
+        quantity = floor_to_step(smallest / moved, rules.step_size)
+        assert quantity >= rules.min_qty
+        assert quantity * moved >= rules.min_notional
+    assert smallest <= 2 * max(rules.min_notional, rules.min_qty * Decimal(price)) + rules.step_size * Decimal(price)
 
 
 def test_a_model_s_horizon_is_the_end_of_its_positions_and_the_measure_of_their_stops() -> None:

@@ -8,12 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from quantum_common.exchange.port import Bar, SymbolRules
-from quantum_common.messages import Action
+from quantum_common.messages import Action, EvalType
+from quantum_common.money import floor_to_step
 from quantum_common.state import Ledger
-from services.ai_engine.exits import RETRY_BARS, ExitReason, ExitVerdict, exit_of
+from services.ai_engine.exits import RETRY_BARS, Exit, ExitReason, ExitVerdict, exit_of
 from services.ai_engine.features import Features
 from services.ai_engine.memory import ExitMemory, Nerves
-from services.ai_engine.regime import Label
+from services.ai_engine.policy import Policy, ProfileName
+from services.ai_engine.regime import Label, Regime
 from services.ai_engine.standing import Seen, rested, standing
 from services.ai_engine.stops import stop_distance
 from tests.unit.ai_engine import given
@@ -263,3 +265,96 @@ def test_over_any_path_the_stop_only_tightens_and_stays_clear_of_the_price(moves
         if verdict.wish is not None and verdict.wish.action is Action.CLOSE_FULL:
             return
         memory = verdict.memory
+
+
+Wished = tuple[Exit, Decimal, ExitMemory]
+
+
+def lived(moves: list[float], policy: Policy, short: bool, obeyed: list[bool]) -> list[Wished]:
+    """Every wish in the life of a position along a path, with what was open then and the memory after it. Some of the
+    partial closes happen, others do not, as an exchange that is away has it."""
+    sign, at, amount = (-1 if short else 1), 100.0, Decimal(1)
+    memory: ExitMemory | None = None
+    wishes = []
+    for number, (move, obeys) in enumerate(zip(moves, obeyed, strict=True), 1):
+        at = float(given.price(at * (1 + move)))
+        bar = given.bar(number, at)
+        gone = number % 17 == 0
+        label = Label.CHOP if gone else Label.TREND
+        features = given.features(price=bar.close, p_trend=0.02 if gone else 0.6, label=label)
+        ledger = given.ledger(float(sign * amount))
+        seen = Seen(given.SYMBOL, bar, features, ledger, None, memory, given.RULES)
+        held = standing(seen, ledger, given.RULES, policy)
+        verdict = exit_of(held, bar, features, policy.exit, policy.costs, given.RULES, policy.interval_ms)
+        memory = verdict.memory
+        if verdict.wish is None:
+            continue
+        wishes.append((verdict.wish, amount, memory))
+        fraction = verdict.wish.action.close_fraction
+        if verdict.wish.action is Action.CLOSE_FULL:
+            break
+        if fraction is not None and obeys:
+            amount -= floor_to_step(amount * fraction, given.RULES.step_size)
+    return wishes
+
+
+PATHS = st.lists(st.tuples(st.floats(-0.02, 0.02), st.booleans()), min_size=3, max_size=60)
+MODEL_POLICY = given.policy(ProfileName.TRADE).serving(24, (given.SYMBOL,), pays=True)
+
+
+@settings(max_examples=80, deadline=None)
+@examples(PATHS, st.booleans(), st.sampled_from([POLICY, MODEL_POLICY]))
+def test_over_any_life_an_exit_never_raises_exposure(
+    path: list[tuple[float, bool]], short: bool, policy: Policy
+) -> None:
+    for wish, amount, _ in lived([move for move, _ in path], policy, short, [obeys for _, obeys in path]):
+        assert wish.action is not Action.OPEN
+        assert wish.action.eval_type is EvalType.EXIT
+        fraction = wish.action.close_fraction or Decimal(0)
+        assert 0 <= fraction <= 1
+        assert (wish.stop_price is not None) is (wish.action is Action.UPDATE_SL)
+        assert amount * (1 - fraction) <= amount
+
+
+@settings(max_examples=80, deadline=None)
+@examples(PATHS, st.booleans(), st.sampled_from([POLICY, MODEL_POLICY]))
+def test_over_any_life_a_stage_that_happened_never_repeats_and_the_time_is_never_overrun(
+    path: list[tuple[float, bool]], short: bool, policy: Policy
+) -> None:
+    wishes = lived([move for move, _ in path], policy, short, [True] * len(path))
+    partials = [wish.reason for wish, _, _ in wishes if wish.action in {Action.CLOSE_25, Action.CLOSE_50}]
+    assert len(set(partials)) == len(partials)
+    assert partials in (
+        [], [ExitReason.FIRST_PARTIAL], [ExitReason.SECOND_PARTIAL],
+        [ExitReason.FIRST_PARTIAL, ExitReason.SECOND_PARTIAL],
+    )  # fmt: skip
+    stages = [memory.stages for _, _, memory in wishes]
+    assert stages == sorted(stages)
+    if len(path) > policy.exit.time_stop_bars:
+        assert wishes[-1][0].action is Action.CLOSE_FULL
+
+
+@pytest.mark.parametrize(
+    ("home", "now", "likely", "leaves"),
+    [
+        (Label.MEAN_REVERSION, Label.CHOP, 0.05, True),
+        (Label.MEAN_REVERSION, Label.CHOP, 0.2, False),
+        (Label.MEAN_REVERSION, Label.MEAN_REVERSION, 0.05, False),
+        (Label.TREND, Label.CHOP, 0.05, True),
+    ],
+)
+def test_a_position_is_left_when_the_regime_that_it_was_entered_in_is_gone(
+    home: Label, now: Label, likely: float, leaves: bool
+) -> None:
+    rest = (1 - likely) / 2
+    regime = Regime(likely, rest, rest) if home is Label.TREND else Regime(rest, likely, rest)
+    bar = given.bar(5, 100.2)
+    features = given.features(price=bar.close, bar_close_ms=bar.close_ms)._replace(regime=regime, label=now)
+    wish = judge(bar, remembered(regime=home), features=features).wish
+    assert (wish is not None and wish.reason is ExitReason.REGIME_CHANGE) is leaves
+
+
+def test_a_position_of_an_older_build_counts_as_one_of_a_trend() -> None:
+    wish = judge(given.bar(4, 100.2), remembered(regime=""), features=CHOP).wish
+    assert wish is not None
+    assert wish.reason is ExitReason.REGIME_CHANGE
