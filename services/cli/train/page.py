@@ -33,7 +33,7 @@ def page(card: ModelCard) -> str:
             "Brier": f"{card.brier:.5f}     a coin {card.brier_coin:.5f}, daily spread {card.brier_spread:.5f}",
             "calibrated": f"slope {card.calibration_slope:.2f}  mean error {card.calibration_error:.4f}  "
                           f"surest p {card.confidence_max:.3f}",
-            "volatility": f"QLIKE {card.qlike:.4f}, of the plain average of squares {card.qlike_plain:.4f}; the lower is used",
+            "volatility": f"QLIKE {card.qlike:.4f}, of the plain average {card.qlike_plain:.4f}; the lower is used",
             "in use": f"Platt slope {card.slope:.2f}, haircut {card.haircut:.2f}",
         }),
         "",
