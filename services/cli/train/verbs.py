@@ -18,7 +18,7 @@ from services.cli.options import EXIT_USAGE, parse_symbols
 from services.cli.train.page import page
 
 MINUTE_MS = 60_000
-INTERVALS = {"15m": 15, "30m": 30, "1h": 60}
+INTERVALS = {"15m": 15, "1h": 60}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # cores are for processes; one thread adds up in one order
 HORIZON_MINUTES = (60, 240)
 _SPANS = {"m": 1, "h": 60, "d": 1440}
@@ -40,7 +40,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of <SYMBOL>-1m.csv[.gz], or a recording.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The model's folder; it must not be there yet.")],
     symbols: Annotated[str, typer.Option(help="Which to learn from, such as BTCUSDT,ETHUSDT; else all.")] = "",
-    interval: Annotated[str, typer.Option(help="How often is decided: 15m, 30m or 1h.")] = "15m",
+    interval: Annotated[str, typer.Option(help="How often is decided: 15m or 1h.")] = "15m",
     horizon: Annotated[str, typer.Option(help="How far ahead: 1h to 4h.")] = "4h",
     folds: Annotated[int, typer.Option(min=2, max=50, help="Stretches of time that are judged.")] = 5,
     seed: Annotated[

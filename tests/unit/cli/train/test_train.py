@@ -173,7 +173,7 @@ def test_a_torn_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"interval": "7m"}, "--interval 7m: give 15m, 30m, 1h"),
+        ({"interval": "7m"}, "--interval 7m: give 15m, 1h"),
         ({"horizon": "30m"}, "--horizon 30m: give 1h to 4h"),
         ({"horizon": "soon"}, "--horizon soon: give a time"),
         ({"expires": "0d"}, "--expires 0d: give a time"),
