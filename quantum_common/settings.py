@@ -231,7 +231,11 @@ def credentials(settings: CommonSettings) -> tuple[SecretStr, SecretStr]:
 def shown(settings: CommonSettings) -> dict[str, Any]:
     """Given settings, return them as a service shows them once at its start. Secrets are only paths anyway, but for
     a password in Redis' URL, which is left out."""
-    values = {name.upper(): str(value) for name, value in settings.model_dump().items() if value not in (None, "")}
+    values = {
+        name.upper(): ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in settings.model_dump().items()
+        if value not in (None, "")
+    }
     return values | {"QUANTUM_REDIS_URL": without_password(settings.quantum_redis_url)}
 
 

@@ -1,4 +1,4 @@
-"""Which build runs: the package's version and, in a checkout, the commit. Shown in heartbeats and by `--version`."""
+"""Which build runs: the package's version and the commit that it was made of. Shown in heartbeats and by `version`."""
 
 import subprocess
 from functools import cache
@@ -8,7 +8,10 @@ from pathlib import Path
 
 @cache
 def build_id() -> str:
-    """Return `<version>+<commit>` in a checkout, `<version>` where it is installed."""
+    """Return `<version>+<commit>` in a checkout and where `quantum deploy` installed it, else `<version>`."""
+    installed = Path(__file__).with_name("BUILD")
+    if installed.is_file():
+        return installed.read_text(encoding="utf-8").strip()
     try:
         number = version("quantum")
     except PackageNotFoundError:

@@ -11,6 +11,7 @@ from services.cli import backtest_command, governor_verbs
 from services.cli.alerts import verbs as alerts_verbs
 from services.cli.complaint import Complaint
 from services.cli.config import verbs as config_verbs
+from services.cli.deploy import verbs as deploy_verbs
 from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
     DEFAULT_MARKET,
@@ -48,6 +49,7 @@ alerts_verbs.register(app)
 backtest_command.register(app)
 train_verbs.register(app)
 config_verbs.register(app)
+deploy_verbs.register(app)
 
 RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 

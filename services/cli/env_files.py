@@ -6,6 +6,7 @@ another Redis or another exchange. Every other key of the environment wins over 
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,8 +33,9 @@ Values = Mapping[str, Mapping[str, str]]
 
 
 def shipped_folder() -> Path | None:
-    """Return where the shipped env files are: beside the code in a checkout, else installed; None where nowhere."""
-    for folder in (SHIPPED, DEFAULT_CONFIG_DIR):
+    """Return where the shipped env files are: beside the code in a checkout, with an installed package, else on this
+    machine; None where nowhere."""
+    for folder in (SHIPPED, Path(sys.prefix) / "share" / "quantum" / "etc" / "quantum", DEFAULT_CONFIG_DIR):
         if (folder / "common.env").is_file():
             return folder
     return None

@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
+from quantum_common.notify import Notifier
 from services.paper_exchange.assembly import open_exchange
 from services.paper_exchange.control import PREFIX as CONTROL_PREFIX
 from services.paper_exchange.control import Control
@@ -45,7 +46,7 @@ def main() -> None:
 async def run(options: Options) -> None:
     """Given options, serve until SIGTERM or SIGINT. Raise what breaks the market's loop or the engine."""
     loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
+    stopped, notifier = asyncio.Event(), Notifier()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     broken: asyncio.Queue[Exception] = asyncio.Queue()
@@ -57,7 +58,9 @@ async def run(options: Options) -> None:
         await listen(runner, options)
         symbols = len(exchange.market.listings)
         tell(f"ready on http://{options.host}:{port_of(runner)} with {symbols} symbols, {options.market}")
-        await first_of(play(exchange), beat(exchange, broadcast), stopped.wait(), raise_from(broken))
+        notifier.status(f"{options.market} at {options.speed} times the wall's pace, {symbols} symbols")
+        notifier.ready()
+        await first_of(play(exchange), beat(exchange, broadcast, notifier), stopped.wait(), raise_from(broken))
         await asyncio.gather(*(feed.socket.close(code=1001) for feed in broadcast.feeds), return_exceptions=True)
     finally:
         await runner.cleanup()
@@ -107,10 +110,11 @@ async def play(exchange: Exchange) -> None:
         await asyncio.sleep(exchange.market.tick_wait_s)
 
 
-async def beat(exchange: Exchange, broadcast: Broadcast) -> None:
-    """Given the exchange, send once a second what goes by the clock."""
+async def beat(exchange: Exchange, broadcast: Broadcast, notifier: Notifier) -> None:
+    """Given the exchange, send once a second what goes by the clock, and feed the watchdog."""
     while True:
         await asyncio.sleep(1)
+        notifier.progress()
         broadcast.beat(exchange.now_ms())
 
 

@@ -43,10 +43,12 @@ class Bookkeeper:
 
     async def recover(self) -> None:
         """Fold everything anew from the facts, and fill what a torn write left out of a ledger or the journal."""
+        known = set(self.books)  # before the store is asked: what a snapshot begins meanwhile was not forgotten
         books = {symbol: await self._mended(symbol) for symbol in await self.store.symbols()}
-        for symbol in self.books.keys() - books.keys():
+        for symbol in known - books.keys():
             books[symbol] = await self._begin_again(symbol)
-        self.books, self.verified = books, {}  # a Redis that forgot facts must be told them again
+        begun = {symbol: book for symbol, book in self.books.items() if symbol not in known}
+        self.books, self.verified = {**begun, **books}, {}  # a Redis that forgot facts must be told them again
 
     async def begin(self, symbol: str, since_ms: int) -> Book:
         """Return a symbol's book; one that is seen for the first time begins flat at the exchange's time `since_ms`."""

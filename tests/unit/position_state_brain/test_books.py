@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from quantum_common.exchange.outcome import Unknown
 from quantum_common.exchange.port import Connected, FundingView, LeverageChanged, PositionChanged, WalletChanged
@@ -31,6 +32,25 @@ async def agrees(world: World, symbol: str = SYMBOL) -> None:
     assert ledger.fees == sum(one.fee for one in listed)
     told = [entry for entry in await world.journal() if entry.symbol == symbol and entry.kind == "fill"]
     assert sorted(int(entry.trade_id) for entry in told) == sorted(one.trade_id for one in listed)
+
+
+async def test_a_symbol_that_begins_while_the_books_are_read_was_not_forgotten(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a first start the first snapshot and the consumer's recovery run side by side."""
+    world = await a_world(redis)
+    read = world.store.symbols
+
+    async def symbols() -> Any:
+        known = await read()
+        await world.brain.books.begin("NEWUSDT", NOW_MS)
+        return known
+
+    monkeypatch.setattr(world.store, "symbols", symbols)
+    with capture_logs() as lines:
+        await world.brain.books.recover()
+    assert "NEWUSDT" in world.brain.books.books
+    assert [line for line in lines if line["log_level"] == "error"] == []
 
 
 # --- trades --------------------------------------------------------------------------------------------------------

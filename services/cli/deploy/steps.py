@@ -1,0 +1,103 @@
+"""A plan of steps: each says what it would do to one path, and does it when asked."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from services.cli.deploy.place import Place
+
+
+class Mark(StrEnum):
+    """How a step is shown."""
+
+    ADD = "+"
+    CHANGE = "~"
+    REMOVE = "-"
+    KEEP = "="
+    NOTE = "!"
+
+
+class Kind(StrEnum):
+    """What a path is: OURS goes with `uninstall`, CONFIG and SECRET stay until `--purge`."""
+
+    OURS = "ours"
+    CONFIG = "config"
+    SECRET = "secret"  # noqa: S105 - a kind of file
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the plan. Without an act it only says something."""
+
+    mark: Mark
+    path: str
+    words: str = ""
+    act: Callable[[], None] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mark} {self.path}" + (f"  {self.words}" if self.words else "")
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of some content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_step(place: Place, path: str, content: bytes, mode: int = 0o644, words: str = "") -> Iterator[Step]:
+    """Given what a file must hold and its mode, return the step that makes it so, if one is needed."""
+    there = place.at(path)
+    if there.is_file() and not there.is_symlink():
+        if there.read_bytes() != content:
+            yield Step(Mark.CHANGE, path, words, lambda: write(there, content, mode))
+        elif there.stat().st_mode & 0o777 != mode:
+            yield Step(Mark.CHANGE, path, f"mode {mode:04o}", lambda: there.chmod(mode))
+    else:
+        yield Step(Mark.ADD, path, words, lambda: write(there, content, mode))
+
+
+def link_step(place: Place, path: str, to: str) -> Iterator[Step]:
+    """Given where a symbolic link must lead, return the step that makes it so, if one is needed."""
+    there = place.at(path)
+    if there.is_symlink() and os.readlink(there) == to:  # noqa: PTH115 - the text of the link, not what it leads to
+        return
+    mark = Mark.CHANGE if there.is_symlink() or there.exists() else Mark.ADD
+    yield Step(mark, path, f"-> {to}", lambda: link(there, to))
+
+
+def remove_step(place: Place, path: str, words: str = "") -> Iterator[Step]:
+    """Given a path that must not be there, return the step that removes it, if it is."""
+    there = place.at(path)
+    if there.is_symlink() or there.exists():
+        yield Step(Mark.REMOVE, path, words, lambda: remove(there))
+
+
+def write(path: Path, content: bytes, mode: int) -> None:
+    """Write a file so that whoever reads it sees the old or the new one, and nobody sees a secret meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+        stream.write(content)
+        os.fchmod(stream.fileno(), mode)
+    fresh.replace(path)
+
+
+def link(path: Path, to: str) -> None:
+    """Make a symbolic link, in the place of what is there."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(to)
+    fresh.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
