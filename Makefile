@@ -25,7 +25,7 @@ SEED ?= 1
 .PHONY: help
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name words; do
-	    printf '  make %-10s %s\n' "$$name" "$$words"
+	    printf '  make %-13s %s\n' "$$name" "$$words"
 	done
 
 .PHONY: run
@@ -62,8 +62,13 @@ chaos-aof: $(DEV_STAMP) ## Tear every script at every byte of the append-only fi
 	@$(PYTHON) -m tests.chaos.aof
 
 .PHONY: docs
-docs: $(DEV_STAMP) ## Write docs/settings.md anew from the settings models
+docs: $(DEV_STAMP) ## Write docs/settings.md and docs/metrics.md anew
 	@$(PYTHON) -m services.cli.reference docs/settings.md
+	$(PYTHON) -m services.cli.metrics_page docs/metrics.md
+
+.PHONY: lint-metrics
+lint-metrics: $(DEV_STAMP) ## Check alert rules and dashboard, with promtool where it is installed
+	@$(PYTHON) -m pytest tests/unit/test_monitoring.py -rs
 
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in

@@ -73,6 +73,8 @@ RUNNING = _gauge("quantum_running", "1 while the service runs, 0 while it starts
 STUCK = _gauge("quantum_stuck", "1 while something makes no progress and the watchdog is not fed.")
 LAST_MESSAGE = _gauge("quantum_last_message_timestamp_seconds", "When the last entry or bar was handled.")
 REDIS_UP = _gauge("quantum_redis_up", "1 where Redis answered this scrape.")
+EXCHANGE_UP = _gauge("quantum_exchange_up", "1 where the exchange answered within the last 150 seconds.", (), TRADERS)
+EXCHANGE_HEARD = _gauge("quantum_exchange_heard_timestamp_seconds", "When the exchange last answered.", (), TRADERS)
 CLOCK_OFFSET = _gauge("quantum_exchange_clock_offset_seconds", "The exchange's clock less ours.", (), TRADERS)
 LEASE = _gauge("quantum_lease_held", "1 while this instance holds its service's lease.", (), LEASED)
 

@@ -6,7 +6,7 @@ between two metrics.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,13 @@ class Metrics:
         self._children: dict[tuple[str, ...], Any] = {}
         self._asked = asyncio.Lock()
         ProcessCollector(registry=self._registry)
+
+    def expect(self, streams: Iterable[str]) -> None:
+        """Given the streams that will be consumed, begin their counters at 0: a series that starts with its first event
+        hides that event from every rate."""
+        for stream in streams:
+            for metric in (catalogue.HANDLED, catalogue.DEAD, catalogue.LOST, catalogue.AGE):
+                self._child(metric, short(stream))
 
     # --- as the work is done -------------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ from quantum_common.exchange.session import Session
 from quantum_common.keys import Keys
 from quantum_common.metrics import Metrics, Probe, short
 from quantum_common.redis_client import Redis
-from quantum_common.state import TradingState
+from quantum_common.state import ModelStatus, TradingState
 
-MODEL_STATUSES = ("ok", "warning", "expired", "none")
+EXCHANGE_SILENT_MS_MAX = 150_000  # whoever has nothing to ask compares clocks with it every 60 s
 _WINDOWS = {1_000: "1s", 10_000: "10s", 60_000: "1m", 3_600_000: "1h", 86_400_000: "1d"}
 _PORTFOLIO = {
     "equity_usd": catalogue.EQUITY,
@@ -138,7 +138,7 @@ def model(redis: Redis, keys: Keys) -> Probe:
         if not fields:
             return
         metrics.set(catalogue.MODEL, 1, fields["name"], fields["version"])
-        for status in MODEL_STATUSES:
+        for status in ModelStatus:
             metrics.set(catalogue.MODEL_STATUS, status == fields["status"], status)
         for name, metric in (("trained_ms", catalogue.MODEL_TRAINED), ("expires_ms", catalogue.MODEL_EXPIRES)):
             if fields[name]:
@@ -154,10 +154,13 @@ def model(redis: Redis, keys: Keys) -> Probe:
     return probe
 
 
-def exchange(session: Session) -> Probe:
-    """Given the line to the exchange, show its clock and what is used of its limits."""
+def exchange(session: Session, clock: Clock) -> Probe:
+    """Given the line to the exchange, show whether it answers, its clock, and what is used of its limits."""
 
     async def probe(metrics: Metrics) -> None:
+        metrics.set(catalogue.EXCHANGE_UP, clock.now_ms() - session.heard_ms <= EXCHANGE_SILENT_MS_MAX)
+        if session.heard_ms:
+            metrics.set(catalogue.EXCHANGE_HEARD, session.heard_ms / 1000)
         metrics.set(catalogue.CLOCK_OFFSET, session.server_clock.offset_ms / 1000)
         show_budget(metrics, session.budget.state, session.server_clock.now_ms())
 

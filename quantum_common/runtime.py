@@ -67,6 +67,7 @@ class Runtime(Generic[S]):
             redis=self.redis, handlers=handlers, group=group, name=self.service, clock=self.clock, log=self.log,
             lane=lane, recover=recover, progress=self.progress, meter=self.metrics,
         )  # fmt: skip
+        self.metrics.expect(handlers)
         self.metrics.probes.append(probes.consumer(self.redis, group, tuple(handlers), self.clock))
         return consumer.run(self.stop)
 
@@ -164,13 +165,15 @@ class Runtime(Generic[S]):
         return ", ".join(words)
 
     def watch_exchange(self, session: Session) -> None:
-        """Given the line to the exchange, count its silence as no progress, and its order to wait as none of ours."""
+        """Given the line to the exchange, count its silence as no progress, and its order to wait as none of ours; and
+        show both to whoever asks for the metrics."""
         self.progress.peers.append(
             Peer(
                 "the exchange", self.clock.now_ms(), lambda: session.heard_ms,
                 lambda: session.budget.state.closed_until_ms,
             )
         )  # fmt: skip
+        self.metrics.probes.append(probes.exchange(session, self.clock))
 
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""
@@ -206,6 +209,8 @@ class Runtime(Generic[S]):
         """Return whether the service runs as it should, and what it does in words."""
         if not self.progress.redis_up:
             return False, "redis is out of reach"
+        if self.stuck:
+            return False, f"stuck: {self.stuck}"
         return self.status == "running", self.status
 
     async def _show(self, metrics: Metrics) -> None:
@@ -213,6 +218,7 @@ class Runtime(Generic[S]):
         metrics.set(catalogue.BUILD, 1, build_id())
         metrics.set(catalogue.STARTED, self.started_ms / 1000)
         metrics.set(catalogue.RUNNING, self.status == "running")
+        metrics.set(catalogue.STUCK, bool(self.stuck))
         if self.lease_held is not None:
             metrics.set(catalogue.LEASE, self.lease_held)
         if self.progress.last_message_ms:

@@ -41,7 +41,6 @@ async def start(runtime: Runtime[AiSettings]) -> None:
         runtime.watch_exchange(exchange.session)
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
         runtime.metrics.probes += (
-            probes.exchange(exchange.session),
             probes.bars(runtime.redis, runtime.keys, settings.ai_symbols),
             probes.model(runtime.redis, runtime.keys),
         )

@@ -1,6 +1,5 @@
 """Connects the bridge to Redis and to the exchange's public filters; it needs no key of the account."""
 
-from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.keys import GROUP_BRIDGE
@@ -26,7 +25,6 @@ async def start(runtime: Runtime[BridgeSettings]) -> None:
         runtime.watch_exchange(exchange.session)
         await bridge.refresh_rules()
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
-        runtime.metrics.probes.append(probes.exchange(exchange.session))
         await runtime.run(
             runtime.consumer(GROUP_BRIDGE, {keys.intents: bridge.handle}, lane=lane),
             runtime.every(RULES_EVERY_MS, bridge.refresh_rules),

@@ -79,7 +79,9 @@ class RedisStore:
         claim = Claim(str(answer))
         if claim is Claim.ANOTHER_SERVER:
             raise RedisConnectionError("redis is another server since the last start")
-        if claim is Claim.CLAIMED and seen.governor and seen.p33:
+        if claim is Claim.CLAIMED and result is not None:
+            self._meter.decided(result.eval_type, result.gate)  # it ends here: `finish` finds a final record
+        elif claim is Claim.CLAIMED and seen.governor and seen.p33:
             self._meter.hop(Hop.PERMIT_TO_ORDER, record.updated_ms - max(seen.governor.ts_ms, seen.p33.ts_ms))
         return claim
 

@@ -1,6 +1,5 @@
 """Connects the executor to Redis and the exchange."""
 
-from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.port import OrderPort
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
@@ -42,7 +41,6 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
         runtime.watch_exchange(exchange.session)
         handlers = {keys.plans: executor.handle_plan, keys.permits: executor.handle_permit}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
-        runtime.metrics.probes.append(probes.exchange(exchange.session))
         await runtime.run(
             runtime.consumer(GROUP_EXECUTOR, handlers, recover=executor.recover),
             runtime.every(SWEEP_EVERY_MS, executor.sweep),

@@ -41,7 +41,6 @@ async def start(runtime: Runtime[P33Settings]) -> None:
         )
         handlers = {keys.plans: brain.handle_plan, keys.results: brain.handle_result}
         budget = SharedBudget(runtime.redis, runtime.keys.budget, exchange.session.budget)
-        runtime.metrics.probes.append(probes.exchange(exchange.session))
         await runtime.run(
             runtime.consumer(GROUP_P33, handlers, recover=brain.recover),
             *(runtime.listen(brain.listen) for _ in range(LISTENERS)),

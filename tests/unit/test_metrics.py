@@ -46,6 +46,14 @@ async def test_a_service_counts_its_entries_decisions_and_facts() -> None:
     assert not [name for name in seen if "_created" in name]
 
 
+async def test_what_has_not_happened_yet_is_counted_as_0_and_not_left_out() -> None:
+    metrics = Metrics("governor")
+    metrics.expect(["quantum:stream:apply.plan"])
+    seen = await scraped(metrics)
+    for name in ("handled_total", "dead_total", "lost_total"):
+        assert seen[f'quantum_messages_{name}{{service="governor",stream="apply.plan"}}'] == 0
+
+
 async def test_a_stretch_that_two_clocks_make_negative_counts_as_nothing() -> None:
     metrics = Metrics("position-state-brain")
     metrics.hop(Hop.FILL_TO_LEDGER, -5)
