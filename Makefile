@@ -62,8 +62,9 @@ chaos-aof: $(DEV_STAMP) ## Tear every script at every byte of the append-only fi
 	@$(PYTHON) -m tests.chaos.aof
 
 .PHONY: docs
-docs: $(DEV_STAMP) ## Write docs/settings.md and docs/metrics.md anew
+docs: $(DEV_STAMP) ## Write docs/settings.md, docs/streams.md and docs/metrics.md anew from what they tell of
 	@$(PYTHON) -m services.cli.reference docs/settings.md
+	$(PYTHON) -m services.cli.streams_page docs/streams.md
 	$(PYTHON) -m services.cli.metrics_page docs/metrics.md
 
 .PHONY: lint-metrics

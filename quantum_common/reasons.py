@@ -52,3 +52,11 @@ class Gate(StrEnum):
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     RATE_LIMITED = "rate_limited"
     SHADOW = "shadow"  # EXECUTOR_MODE=shadow: everything was done but the sending
+
+
+FIRST_OF_STAGE = {
+    "intent-bridge": Gate.MALFORMED_INTENT,
+    "governor": Gate.TRADING_HALTED,
+    "position-state-brain": Gate.STALE_EXCHANGE_STATE,
+    "intent-executor": Gate.EXECUTOR_SYMBOL_NOT_IN_ALLOWLIST,
+}

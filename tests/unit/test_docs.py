@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import typer
 
+from quantum_common.meanings import MEANINGS
 from quantum_common.reasons import Gate
 from quantum_common.settings import CommonSettings
-from services.cli import reference
+from services.cli import reference, streams_page
 from services.cli.__main__ import app
 from services.paper_exchange.faults import FaultKind
 from services.paper_exchange.options import KEY_VARIABLE, SECRET_VARIABLE, _parser
@@ -71,6 +72,24 @@ def options_of(command: Any) -> set[str]:
 def test_the_page_of_the_settings_is_what_the_models_say() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert page == reference.render(), "stale: python -m services.cli.reference docs/settings.md"
+
+
+def test_the_page_of_the_streams_is_what_the_contracts_say() -> None:
+    page = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
+    assert page == streams_page.render(), "stale: make docs"
+
+
+def test_every_meaning_is_of_a_field_that_there_is() -> None:
+    models = (*streams_page.STREAMS.values(), *streams_page.RECORDS.values())
+    own = {f"{model.__name__}.{wire}" for model in models for wire in model.wire_names()}
+    told = {wire for model in models for wire in model.wire_names()}
+    assert set(MEANINGS) - own - told == set()
+    assert {key for model in models for key, *_ in streams_page.fields(model)} == told
+
+
+def test_a_type_that_has_no_name_is_not_passed_over() -> None:
+    with pytest.raises(TypeError, match="a type without a name"):
+        streams_page.kind(bytes)
 
 
 @pytest.mark.parametrize("name", NAMES)
