@@ -13,7 +13,7 @@ from typing import NamedTuple
 from quantum_common.exchange.port import Bar
 from services.ai_engine.bars import BarFault, fault_of
 from services.ai_engine.inputs import INPUT_WARM_BARS, Measured, Windows, leading_of
-from services.ai_engine.leader import Leader
+from services.ai_engine.leader import Leader, Leading
 from services.ai_engine.regime import TREND_BARS, Label, Regime, next_label, regime, variance_ratio_z
 from services.ai_engine.statistics import MOMENTUM_BARS, RANGE_BIAS, Statistics
 
@@ -149,28 +149,25 @@ class SymbolFeatures:
         shares = regime(z, span)
         label = stats.label = next_label(stats.label, shares)
         inputs: tuple[float, ...] = ()
-        if stats.windows is not None and stats.bars >= INPUT_WARM_BARS and sigma > SIGMA_MIN:
-            inputs = self._inputs(
-                stats.windows, bar, Measured(sigma, close_variance, range_variance, stats.mu, z, shares)
-            )
+        windows = stats.windows
+        if windows is not None and stats.bars >= INPUT_WARM_BARS and sigma > SIGMA_MIN:
+            leading = self._leading(windows, bar, sigma)
+            if leading is not None:
+                measured = Measured(sigma, close_variance, range_variance, stats.mu, z, shares)
+                inputs = windows.values(measured, bar.close_ms, leading)
         return Features(  # by place: a name for each would cost as much as the rest
             bar.close_ms, bar.close, stats.bars, stats.bars >= WARM_BARS, log_return, sigma, math.sqrt(close_variance),
             math.sqrt(range_variance), math.sqrt(stats.reference), stats.mu, ts, momentum, z, shares, label,
             stats.percentile.of(sigma), stats.true_range, inputs,
         )  # fmt: skip
 
-    def _inputs(self, windows: Windows, bar: Bar, measured: Measured) -> tuple[float, ...]:
-        """Given what is known at a bar's close, return a model's inputs where they are due; the leader leaves its moves
-        where they will be asked for a minute later."""
-        decision_ms, leader, end_ms = self._decision_ms, self._leader, bar.close_ms + 1
-        if decision_ms is None:
-            return ()
+    def _leading(self, windows: Windows, bar: Bar, sigma: float) -> Leading | None:
+        """Given a bar's close, return what the leader did until the minute before, where inputs are due now and that is
+        known. The leader itself leaves its moves where they will be asked for a minute later."""
+        decision_ms, leader, end_ms = self._decision_ms or self._interval_ms, self._leader, bar.close_ms + 1
         if leader is not None and bar.symbol == leader.symbol and (end_ms + self._interval_ms) % decision_ms == 0:
-            leader.note(bar.close_ms, windows.leading(measured.sigma))
-        if end_ms % decision_ms:
-            return ()
-        leading = leading_of(leader, bar.close_ms - self._interval_ms)
-        return () if leading is None else windows.values(measured, bar.close_ms, leading)
+            leader.note(bar.close_ms, windows.leading(sigma))
+        return None if end_ms % decision_ms else leading_of(leader, bar.close_ms - self._interval_ms)
 
 
 def _bridge(stats: Statistics, log_open: float, missing: int) -> None:

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -74,6 +75,21 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelRefused, match="cannot be written"):
         save_model(tmp_path / "file" / "model", given_model.fitted(), given_model.card())
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(ModelRefused, match="No space left on device"):
+        save_model(tmp_path / "model", given_model.fitted(), given_model.card())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_larger_than_any_model_is_not_even_read(folder: Path) -> None:
+    os.truncate(folder / SUMS, 65 * 1024 * 1024)
+    assert "is larger than any model" in refusal(folder)
 
 
 def test_a_missing_folder_and_a_missing_file_are_told(folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from services.ai_engine.model_files import load_model
 from services.ai_engine.training.plan import TrainingFault
 from services.cli.complaint import Complaint
 from services.cli.train import run, verbs
+from services.cli.train.bars import funding_of
 from services.cli.train.page import page
 from tests.unit.ai_engine import given, given_model
 
@@ -168,6 +170,26 @@ def test_a_torn_file_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "klines", "BTCUSDT", 1, 1)
     path.write_bytes(path.read_bytes()[:-50])
     assert "cannot be read" in complaint(tmp_path / "klines", tmp_path / "model")
+
+
+def test_funding_beside_the_bars_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "klines").mkdir()
+    path = tmp_path / "klines" / "ETHUSDT-fundingRate.csv"
+    path.write_text(
+        "calc_time,funding_interval_hours,last_funding_rate\n1700000000000,8,0.0001\n1700028800000,8,-0.0003\n"
+    )
+    found = funding_of(tmp_path / "klines", ["BTCUSDT", "ETHUSDT"])
+    assert list(found) == [1]
+    assert found[1].times_ms.tolist() == [1_700_000_000_000, 1_700_028_800_000]
+    assert found[1].sums.tolist() == pytest.approx([0.0, 0.0001, -0.0002])
+    path.write_text("calc_time,funding_interval_hours,last_funding_rate\n1700000000000,8,much\n")
+    with pytest.raises(Complaint, match="not a funding row"):
+        funding_of(tmp_path / "klines", ["ETHUSDT"])
+
+
+def test_a_process_that_is_killed_is_one_line() -> None:
+    with pytest.raises(TrainingFault, match="was killed; it may need more memory"), run.pool(2) as spread:
+        list(spread(os._exit, [9]))
 
 
 @pytest.mark.parametrize(
