@@ -11,6 +11,7 @@ import pytest
 from quantum_common.ids import intent_id
 from quantum_common.messages import Action, Intent, Side
 from services.cli import redis_link
+from services.cli.pipeline import METRICS_PORTS
 from services.cli.redis_link import RedisAddress
 from tests.deploy.box import Box
 from tests.deploy.conftest import SERVICES, UNITS, eventually, quantum
@@ -238,13 +239,32 @@ def test_a_redis_that_dies_comes_back_and_the_daemons_go_on(box: Box) -> None:
     assert [box.show(unit, "MainPID") for unit in daemons] == before
 
 
-def test_the_journal_holds_what_a_service_says_as_json(box: Box) -> None:
-    lines = box.says("journalctl", "-u", GOVERNOR, "-o", "json", "--no-pager").splitlines()
-    ours = [row for row in map(json.loads, lines) if row["MESSAGE"].startswith("{")]
-    assert ours
-    said = [json.loads(row["MESSAGE"]) for row in ours]
-    assert {"event", "level", "service", "timestamp"} <= set(said[0])
-    assert {row["_SYSTEMD_UNIT"] for row in ours} == {GOVERNOR}
+def journal(box: Box, *asked: str) -> list[dict[str, Any]]:
+    """Return the entries of the journal that fit."""
+    lines = box.says("journalctl", *asked, "-o", "json", "--no-pager").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_the_journal_holds_what_a_service_says_as_fields_and_finds_a_plan_by_its_id(box: Box) -> None:
+    started = journal(box, "-u", GOVERNOR, "EVENT=starting")[0]
+    assert started["MESSAGE"].startswith("starting build=")
+    assert (started["SERVICE"], started["SYSLOG_IDENTIFIER"]) == ("governor", "quantum-governor")
+    assert (started["PRIORITY"], started["_SYSTEMD_UNIT"], started["_TRANSPORT"]) == ("6", GOVERNOR, "journal")
+    assert json.loads(started["SETTINGS"])["QUANTUM_ENV"] == "paper"
+    trade(box, "BTCUSDT")
+    with closing(operator(box)) as redis:
+        plan = redis.xrevrange("quantum:stream:apply.result", count=1)[0][1]["plan_id"]
+    eventually(lambda: {one["SERVICE"] for one in journal(box, f"PLAN_ID={plan}")} >= {EXECUTOR[8:-8]})
+    told = journal(box, f"PLAN_ID={plan}", "SYMBOL=BTCUSDT", "EVENT=result")
+    assert [one["_SYSTEMD_UNIT"] for one in told] == [EXECUTOR]
+
+
+def test_every_daemon_serves_its_metrics_on_loopback_from_inside_its_cage(box: Box) -> None:
+    for name, port in METRICS_PORTS.items():
+        page = box.says("curl", "-sS", "--max-time", "5", f"http://127.0.0.1:{port}/metrics")
+        assert f'quantum_running{{service="{name}"}} 1.0' in page, name
+        assert f'quantum_redis_up{{service="{name}"}} 1.0' in page, name
+        assert box.says("curl", "-sS", "--max-time", "5", f"http://127.0.0.1:{port}/healthz").strip() == "running"
 
 
 def test_limits_hold_for_every_unit(box: Box) -> None:

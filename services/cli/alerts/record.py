@@ -91,6 +91,9 @@ def _write(path: Path, content: BaseModel) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
+        os.fchmod(
+            file.fileno(), 0o644
+        )  # the daemon and the operators are not the same user, and nothing in it is secret
         file.write(content.model_dump_json(indent=1) + "\n")
         file.flush()
         os.fsync(file.fileno())
