@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import chain, governor_week, neighbours, snapshot_cycle, sustained, train
+from benchmarks import bar_to_intent, chain, governor_week, neighbours, snapshot_cycle, sustained, train
 from benchmarks.children import BenchmarkFailed
 from services.cli.embedded_redis import EmbeddedRedisError, Fsync
 
@@ -23,6 +23,7 @@ def run_all(options: argparse.Namespace) -> None:
     _print(neighbours.compare(runs[0], options.seconds or SHORT_S))
     _print(sustained.measure(options.fsync[0], options.seconds or SHORT_S).tables())
     _print(snapshot_cycle.measure(SYMBOLS, CYCLES))
+    _print(bar_to_intent.measure())
 
 
 def run_chain(options: argparse.Namespace) -> None:
@@ -63,11 +64,17 @@ def run_train(options: argparse.Namespace) -> None:
     _print(train.run(options.klines, options.symbols or train.SYMBOLS))
 
 
+def run_bar(options: argparse.Namespace) -> None:
+    """Print how long a closed bar takes to become a wish."""
+    _print(bar_to_intent.measure(options.symbols or bar_to_intent.SYMBOLS))
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "all": run_all,
     "chain": run_chain,
     "sustained": run_sustained,
     "snapshot": run_snapshot,
+    "bar": run_bar,
     "governor": run_governor,
     "neighbours": run_neighbours,
     "train": run_train,
@@ -94,7 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=int, default=0, help="for how long, each (default: by benchmark)")
     add("--minutes", type=int, default=0, help="the same in minutes")
     add("--rate", type=float, default=0, help="wishes a second (default: 20, sustained: 300)")
-    add("--symbols", type=int, default=0, help="how many symbols (sustained: 240, snapshot: 12 and 500, train: 10)")
+    add(
+        "--symbols",
+        type=int,
+        default=0,
+        help="how many symbols (sustained: 240, snapshot: 12 and 500, train: 10, bar: 50)",
+    )
     add("--fsync", action="append", choices=FSYNCS, help="when Redis syncs (default: both, sustained: everysec)")
     add(
         "--klines", "--data", type=Path, default=governor_week.KLINES,

@@ -21,12 +21,8 @@ class Known:
 class Store(Protocol):
     """The engine's state. What follows from a bar is written by `record_bar` alone."""
 
-    async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
-        """Return what stands of each symbol, in one round trip."""
-        ...
-
-    async def portfolio(self) -> Portfolio | None:
-        """Return the account's totals, or None before they were first written."""
+    async def known(self, symbols: Sequence[str]) -> tuple[Portfolio | None, Mapping[str, Known]]:
+        """Return the account's totals, None before they were first written, and what stands of each symbol."""
         ...
 
     async def record_bar(

@@ -108,8 +108,7 @@ class Engine:
         before: list[str] = []
         while self._due:
             batch = dict(islice(self._due.items(), BATCH))
-            portfolio = await self.store.portfolio()
-            known = await self.store.positions(list(batch))
+            portfolio, known = await self.store.known(list(batch))
             for symbol, due in batch.items():
                 if not await self._record(symbol, due, known[symbol], portfolio):
                     before.append(symbol)

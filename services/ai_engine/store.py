@@ -1,7 +1,7 @@
 """The engine's store on Redis: one round trip to read, one script to write."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -28,25 +28,22 @@ class RedisStore:
         self._meter = meter
         self._record_bar = Script(redis, "record_bar")
 
-    async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
-        """Read every symbol's ledger and exit memory in one round trip."""
+    async def known(self, symbols: Sequence[str]) -> tuple[Portfolio | None, Mapping[str, Known]]:
+        """Read the account's totals, and every symbol's ledger and exit memory, in one round trip."""
         async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._keys.portfolio)
             for symbol in symbols:
                 pipe.hgetall(self._keys.ledger(symbol))
                 pipe.hgetall(self._keys.exit_memory(symbol))
-            answers = await pipe.execute()
-        return {
+            totals, *answers = await pipe.execute()
+        positions = {
             symbol: Known(
                 ledger=Ledger.from_fields(ledger) if ledger else None,
                 memory=ExitMemory.from_fields(_OLDER | memory) if memory else None,
             )
             for symbol, ledger, memory in zip(symbols, answers[::2], answers[1::2], strict=True)
         }
-
-    async def portfolio(self) -> Portfolio | None:
-        """Read the account's totals."""
-        fields = cast("Mapping[str, str]", await self._redis.hgetall(self._keys.portfolio))
-        return Portfolio.from_fields(fields) if fields else None
+        return Portfolio.from_fields(totals) if totals else None, positions
 
     async def record_bar(
         self,

@@ -64,7 +64,7 @@ class Shelf:
     """A store in memory, with the guard of the real one; `gone` counts the calls that fail."""
 
     def __init__(self) -> None:
-        self.known: dict[str, Known] = {}
+        self.stands: dict[str, Known] = {}
         self.totals: Portfolio | None = given.portfolio()
         self.states: dict[str, list[MarketState]] = {}
         self.intents: list[Intent] = []
@@ -73,11 +73,8 @@ class Shelf:
         self.dead: list[DeadBar] = []
         self.gone = 0
 
-    async def positions(self, symbols: Sequence[str]) -> Mapping[str, Known]:
-        return {symbol: self.known.get(symbol, Known(given.ledger(0), None)) for symbol in symbols}
-
-    async def portfolio(self) -> Portfolio | None:
-        return self.totals
+    async def known(self, symbols: Sequence[str]) -> tuple[Portfolio | None, Mapping[str, Known]]:
+        return self.totals, {symbol: self.stands.get(symbol, Known(given.ledger(0), None)) for symbol in symbols}
 
     async def record_bar(
         self,
@@ -96,7 +93,7 @@ class Shelf:
         states.append(state)
         self.intents += intents
         if memory is not None:
-            self.known[symbol] = Known(self.known.get(symbol, Known(given.ledger(0), None)).ledger, memory)
+            self.stands[symbol] = Known(self.stands.get(symbol, Known(given.ledger(0), None)).ledger, memory)
         if verdict is not None:
             self.verdicts.setdefault(symbol, []).append(verdict)
         return True
@@ -166,7 +163,7 @@ async def test_every_closed_bar_is_recorded_and_some_lead_to_intents() -> None:
 
 async def test_an_open_position_is_left_when_its_time_is_over() -> None:
     bench = await Bench().ready()
-    bench.store.known[given.SYMBOL] = Known(given.ledger(1.0, entry=float(bench.bars[PAST].close)), None)
+    bench.store.stands[given.SYMBOL] = Known(given.ledger(1.0, entry=float(bench.bars[PAST].close)), None)
     calm = float(bench.bars[PAST - 1].close)
     await bench.engine.step()
     for number in range(PAST, PAST + bench.policy.exit.time_stop_bars):
@@ -192,7 +189,7 @@ async def test_redis_may_go_and_come_back_and_the_bar_is_done_once() -> None:
 async def test_a_bar_that_waited_too_long_is_recorded_and_not_acted_upon() -> None:
     bench = await Bench().ready()
     await bench.engine.step()
-    bench.store.known[given.SYMBOL] = Known(given.ledger(1.0, entry=float(bench.bars[PAST].close) * 1.5), None)
+    bench.store.stands[given.SYMBOL] = Known(given.ledger(1.0, entry=float(bench.bars[PAST].close) * 1.5), None)
     bench.store.gone = 1
     bench.market.waiting.append([bench.bars[PAST]])
     with pytest.raises(ConnectionError):

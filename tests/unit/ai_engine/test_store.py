@@ -58,7 +58,7 @@ async def test_a_bar_is_written_whole(redis: Redis) -> None:
     said: Any = await redis.hgetall(KEYS.engine_verdict(given.SYMBOL))
     why = EngineVerdict.from_fields(said)
     assert (why.why, why.value, why.limit) == ("hard_stop", Decimal(90), Decimal("99.7"))
-    known = await RedisStore(redis, KEYS).positions([given.SYMBOL, "ETHUSDT"])
+    _, known = await RedisStore(redis, KEYS).known([given.SYMBOL, "ETHUSDT"])
     assert known[given.SYMBOL].memory == one.memory
     assert known["ETHUSDT"].memory is None
     assert known["ETHUSDT"].ledger is None
@@ -84,22 +84,22 @@ async def test_without_a_new_memory_the_old_one_stands(redis: Redis) -> None:
     store = RedisStore(redis, KEYS)
     assert await record(redis, 1)
     assert await store.record_bar(given.SYMBOL, state(2), (), None)
-    assert (await store.positions([given.SYMBOL]))[given.SYMBOL].memory == verdict(1).memory
+    assert (await store.known([given.SYMBOL]))[1][given.SYMBOL].memory == verdict(1).memory
     assert await store.record_bar(given.SYMBOL, state(3), (), ExitMemory.quiet(5))
-    assert (await store.positions([given.SYMBOL]))[given.SYMBOL].memory == ExitMemory.quiet(5)
+    assert (await store.known([given.SYMBOL]))[1][given.SYMBOL].memory == ExitMemory.quiet(5)
 
 
 async def test_the_ledger_and_the_portfolio_are_read_as_they_stand(redis: Redis) -> None:
     store = RedisStore(redis, KEYS)
-    assert await store.portfolio() is None
+    assert await store.known([]) == (None, {})
     totals: Any = given.portfolio(1234.5).to_fields()
     await redis.hset(KEYS.portfolio, mapping=totals)
-    portfolio = await store.portfolio()
+    portfolio, _ = await store.known([])
     assert portfolio is not None
     assert portfolio.equity_usd == Decimal("1234.5")
     fields: Any = given.ledger(-0.25).to_fields()
     await redis.hset(KEYS.ledger(given.SYMBOL), mapping=fields)
-    assert (await store.positions([given.SYMBOL]))[given.SYMBOL].ledger == given.ledger(-0.25)
+    assert (await store.known([given.SYMBOL]))[1][given.SYMBOL].ledger == given.ledger(-0.25)
 
 
 @pytest.mark.parametrize("memory", [ExitMemory.quiet(5), verdict().memory])
