@@ -12,9 +12,9 @@ import pytest
 from redis import Redis
 
 from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, SERVICES, Keys
-from quantum_common.messages import Action, Decision, EvalType, Issuer, Record, Side
+from quantum_common.messages import Action, Decision, EvalType, GovernorEvent, Issuer, Record, Side
 from quantum_common.reasons import Gate
-from quantum_common.state import GovernorState, Hold, Ledger, PositionSide, TradingState
+from quantum_common.state import GovernorState, Hold, Ledger, OrderState, PositionSide, TradingState
 from quantum_common.verdicts import Verdict, as_json
 from services.cli.embedded_redis import EmbeddedRedis
 from services.cli.redis_link import RedisAddress, connect
@@ -222,7 +222,7 @@ def plant(redis: Redis, folder: Path, url: str) -> Planted:
         redis.xgroup_create(stream, group, id="0", mkstream=True)
     for service in SERVICES:
         made.beat(service)
-    made.state(TradingState.ACTIVE)
+    made.state(TradingState.ACTIVE, "all clear")
     made.model()
     made.hash(KEYS.portfolio, portfolio(ts_ms=made.now_ms - 1000, open_positions=1))
     made.hash(KEYS.budget, {"closed_until_ms": 0, "REQUEST_WEIGHT:60000": f"{made.now_ms // 60_000}:120"})
@@ -231,7 +231,13 @@ def plant(redis: Redis, folder: Path, url: str) -> Planted:
         made.position(symbol, stands, stands)
         made.bars(symbol)
         made.verdict(symbol, "standing" if symbol == "BTCUSDT" else "weak_signal")
+    event = GovernorEvent(
+        kind="trading_state", trading_state="ACTIVE", reason="all clear", by="ada", details="quantum resume",
+        ts_ms=made.now_ms - 200_000,
+    )  # fmt: skip
+    made.entry(KEYS.governor_events, event, 200_000)
     made.traded("BTCUSDT", "btc1", 120_000)
+    made.hash(KEYS.order("btc1"), histories.record(OrderState.PLACED).model_copy(update={"plan_id": "btc1"}))
     made.read_all()
     return made
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from quantum_common.settings import CommonSettings, SettingsError, config_dir, load, read_secret
 from services.cli.complaint import Complaint
 from services.cli.options import EXIT_USAGE
-from services.cli.redis_link import GONE, RedisAddress, connect
-from services.cli.run_folder import live_note, running
+from services.cli.redis_link import GONE, connect
+from services.cli.target import address_of, settings_of
 
 ENDLESS = frozenset({"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR", "SYNC", "PSYNC"})
 STATUS_REPLIES = frozenset({b"OK", b"PONG", b"QUEUED"})
@@ -30,7 +29,7 @@ def run_redis(words: Sequence[str], folder: Path | None) -> int:
         raise Complaint("redis: give a command, such as: quantum redis XLEN quantum:stream:apply.plan", EXIT_USAGE)
     if words[0].upper() in ENDLESS:
         raise Complaint(f"redis: {words[0]} never ends; use redis-cli for it", EXIT_USAGE)
-    address = _address(folder)
+    address = address_of(settings_of("redis", folder))
     client = connect(address, text=False, timeout_s=None)
     try:
         connection: Any = client.connection_pool.get_connection()
@@ -87,32 +86,6 @@ def raw(reply: Any) -> list[str]:
             return [line for part in reply for line in raw(part)]
         case _:
             return [str(reply)]
-
-
-def _address(folder: Path | None) -> RedisAddress:
-    """Return the Redis of a folder's live run, of the newest live run, or of the settings."""
-    if folder is not None:
-        note = live_note(folder.expanduser().resolve())
-        if note is None:
-            raise Complaint(f"redis: no quantum up runs in {folder}; start it, or leave --dir out", status=1)
-    else:
-        note = next(iter(running()), None)
-    if note is not None:
-        environ = {"QUANTUM_CONFIG_DIR": str(Path(note.folder) / "etc")}
-        return _from_settings(environ)
-    if not (config_dir() / "common.env").is_file():
-        raise Complaint("redis: no quantum up is running, and no common.env says where Redis is", status=1)
-    return _from_settings(None)
-
-
-def _from_settings(environ: dict[str, str] | None) -> RedisAddress:
-    try:
-        settings = load(CommonSettings, "cli", environ)
-        secret = settings.quantum_redis_password_file
-        password = read_secret(secret, "QUANTUM_REDIS_PASSWORD_FILE").get_secret_value() if secret else ""
-    except SettingsError as error:
-        raise Complaint(str(error)) from None
-    return RedisAddress(settings.quantum_redis_url, settings.quantum_redis_user, password)
 
 
 def _quoted(text: bytes) -> str:

@@ -189,6 +189,18 @@ def test_too_short_an_id_is_refused() -> None:
     assert caught.value.status == 2
 
 
+def test_a_stop_that_closed_the_position_later_is_a_hop_of_its_own_and_no_part_of_the_order(planted: Planted) -> None:
+    stop = histories.journal(
+        0, "0", "0", plan_id="btc1", client_order_id="qs-btc1", qty=2, price=95, side="SELL", origin="stop",
+        ts_ms=planted.now_ms,
+    )  # fmt: skip
+    planted.entry(KEYS.journal, stop, 1_000)
+    told = ask_json("trace", "btc1")[1]
+    assert (told["hops"][-1]["name"], told["stands"]) == ("stop", "done")
+    [order] = ask_json("orders")[1]["orders"]
+    assert (order["avg_price"], order["position_after"]) == ("100", "2")
+
+
 # --- positions, orders, gates, lag -----------------------------------------------------------------------------------
 
 

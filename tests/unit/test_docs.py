@@ -66,7 +66,9 @@ def alarms() -> Iterator[tuple[str, str]]:
 def options_of(command: Any) -> set[str]:
     """The options of a verb and of its own verbs, if it has some."""
     inner = getattr(command, "commands", {}).values()
-    return {option for one in command.params for option in one.opts}.union(*map(options_of, inner))
+    return {option for one in command.params for option in (*one.opts, *one.secondary_opts)}.union(
+        *map(options_of, inner)
+    )
 
 
 def test_the_page_of_the_settings_is_what_the_models_say() -> None:

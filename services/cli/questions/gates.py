@@ -16,7 +16,7 @@ from services.cli.questions.answer import Answer, Manner, answer
 from services.cli.questions.story import Mark, standing
 from services.cli.questions.tables import table
 from services.cli.questions.threads import Thread, threads_of
-from services.cli.questions.why import STAGES
+from services.cli.questions.why import stage_of
 from services.cli.spans import span
 
 VERB = "gates"
@@ -60,7 +60,9 @@ def shown(known: Sequence[Thread], since_ms: int, now_ms: int, *, cut: bool = Fa
                            "example": {"plan_id": thread.said("plan_id"), "symbol": thread.said("symbol"),
                                        "words": words}})  # fmt: skip
         if rows:
-            parts.append(table(("GATE", "STAGE", "COUNT", "SHARE", "EXAMPLE"), rows, LEFT))
+            parts.append(
+                table(("GATE", "STAGE", "COUNT", "SHARE", "EXAMPLE"), rows, LEFT, folds=("EXAMPLE",), spare=("STAGE",))
+            )
         data[word] = {"count": len(mine), "gates": listed}
     if cut:
         parts.append(Text(f"only the latest {WINDOW_ENTRIES_MAX} entries of a stream were read", "yellow"))
@@ -70,7 +72,7 @@ def shown(known: Sequence[Thread], since_ms: int, now_ms: int, *, cut: bool = Fa
 def _end(thread: Thread, now_ms: int) -> tuple[str, str, str]:
     """Return the gate that a thread ended at, the stage, and the value and limit in words."""
     step = standing(thread, now_ms)
-    stage = STAGES.get(step.name, step.name)
+    stage = stage_of(step)
     if step.mark is Mark.STOPPED and step.gauge is not None:
         return step.gauge.gate, stage, step.gauge.words().removeprefix(f"{step.gauge.gate}: ")
     if step.mark is Mark.WAITING:

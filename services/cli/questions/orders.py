@@ -17,6 +17,7 @@ from services.cli.questions.threads import Thread, threads_of
 
 VERB = "orders"
 HEADS = ("TIME", "SYMBOL", "ORDER", "ACTION", "SIDE", "QTY", "FILLED", "PRICE", "AFTER", "STATUS", "PLAN")
+SPARE = ("PLAN", "SIDE", "STATUS", "TIME")  # what a narrow terminal can do without, first to last
 LEFT = ("TIME", "SYMBOL", "ACTION", "SIDE", "STATUS", "PLAN")
 READ_PER_SHOWN = 20  # entries of a stream that are read for each order that is shown: most plans may have been blocked
 READ_MAX = 20_000
@@ -41,7 +42,9 @@ def shown(found: list[Thread], wanted: str | None) -> Answer:
     if not found:
         return Answer(Text(f"no order{of} in what the streams hold", "yellow"), {"orders": []})
     head = Text(f"the last {len(found)} orders{of}, times in UTC", "bold")
-    return Answer(Group(head, table(HEADS, map(_cells, found), LEFT)), {"orders": [_as_row(one) for one in found]})
+    return Answer(
+        Group(head, table(HEADS, map(_cells, found), LEFT, spare=SPARE)), {"orders": [_as_row(one) for one in found]}
+    )
 
 
 def _sent(thread: Thread) -> bool:
@@ -52,7 +55,9 @@ def _sent(thread: Thread) -> bool:
 
 def price(thread: Thread) -> Decimal | None:
     """Given a thread, return the average price of its trades as the exchange told them; None where none is known."""
-    traded = [(Decimal(fields["qty"]), Decimal(fields["price"])) for _, fields in thread.fills if fields.get("price")]
+    traded = [
+        (Decimal(fields["qty"]), Decimal(fields["price"])) for _, fields in thread.own_fills if fields.get("price")
+    ]
     quantity = sum((qty for qty, _ in traded), ZERO)
     if quantity:
         return sum((qty * at for qty, at in traded), ZERO) / quantity
@@ -61,7 +66,8 @@ def price(thread: Thread) -> Decimal | None:
 
 
 def _after(thread: Thread) -> Decimal | None:
-    told = thread.fills[-1][1]["position_amt"] if thread.fills else thread.said("position_after")
+    fills = thread.own_fills
+    told = fills[-1][1]["position_amt"] if fills else thread.said("position_after")
     return Decimal(told) if told else None
 
 

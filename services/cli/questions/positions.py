@@ -21,7 +21,8 @@ from services.cli.spans import span
 VERB = "positions"
 TRIES = 3
 PAUSE_S = 0.3
-HEADS = ("SYMBOL", "LEDGER", "EXCHANGE", "DIFF", "ENTRY", "MARK", "PNL", "REALISED", "AGE", "STOP", "")
+HEADS = ("SYMBOL", "LEDGER", "EXCHANGE", "DIFF", "ENTRY", "MARK", "PNL", "REALISED", "AGE", "STOP", "NOTE")
+SPARE = ("REALISED", "ENTRY", "AGE")  # what a narrow terminal can do without, first to last
 
 
 def run_positions(manner: Manner) -> int:
@@ -59,7 +60,7 @@ def shown(picture: Picture, now_ms: int) -> Answer:
     headline.append(f"  unrealised {pnl:+.2f}, realised {realised:+.2f}, fees {fees:.2f} USDT", "dim")
     parts: list[RenderableType] = [headline]
     if rows:
-        parts.append(table(HEADS, (_cells(one, now_ms) for one in rows), left=("SYMBOL", "")))
+        parts.append(table(HEADS, (_cells(one, now_ms) for one in rows), ("SYMBOL", "NOTE"), spare=SPARE))
     data = {"positions": [_as_row(one, now_ms) for one in rows], "unrealized_pnl": plain(pnl), "agree": good}
     return Answer(Group(*parts), data, good)
 

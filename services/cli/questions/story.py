@@ -124,7 +124,8 @@ def _trades(thread: Thread) -> Iterator[Step]:
         said = entry[1]
         words = f"{said.get('side')} {said.get('qty')} at {said.get('price')}, position {said.get('position_amt')}"
         lines = (f"trade {said.get('trade_id')} at {said.get('trade_ms')}, fee {said.get('fee')}",)
-        yield Step("ledger", _at(entry), Mark.DONE, words, lines=lines)
+        name = "ledger" if entry in thread.own_fills else said.get("origin", "stop")
+        yield Step(name, _at(entry), Mark.DONE, words, lines=lines)
 
 
 def _end(thread: Thread) -> Iterator[Step]:
@@ -186,6 +187,6 @@ def _unbooked(thread: Thread) -> Iterator[Step]:
     """A fill whose trades the ledger does not have yet."""
     said = thread.result[1] if thread.result else {}
     filled = Decimal(said.get("filled_qty") or 0)
-    booked = sum((Decimal(fields.get("qty") or 0) for _, fields in thread.fills), Decimal(0))
-    if thread.fills and booked < filled:
+    booked = sum((Decimal(fields.get("qty") or 0) for _, fields in thread.own_fills), Decimal(0))
+    if thread.own_fills and booked < filled:
         yield Step("ledger", None, Mark.WAITING, f"booked {plain(booked)} of {plain(filled)}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from quantum_common.ids import STOP_PREFIXES
 from quantum_common.messages import Issuer
 from quantum_common.reasons import Gate
 from services.cli.health.picture import Fields, Picture
@@ -53,6 +54,11 @@ class Thread:
         """Return what an executed wish did: `OPEN BUY 2`; a moved stop fills nothing."""
         filled = self.said("filled_qty")
         return " ".join((self.said("action"), *((self.said("side"), filled) if filled not in {"", "0"} else ())))
+
+    @property
+    def own_fills(self) -> tuple[Entry, ...]:
+        """Return the trades of the plan's one order; those of its protective stop, which come later, are left out."""
+        return tuple(entry for entry in self.fills if not entry[1].get("client_order_id", "").startswith(STOP_PREFIXES))
 
     @property
     def began_ms(self) -> int:

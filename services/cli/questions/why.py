@@ -134,7 +134,7 @@ def _told(threads: list[Thread], now_ms: int) -> Line:
     if step.mark is Mark.WAITING:
         young = now_ms - newest.began_ms <= UNDER_WAY_MS
         words = "a wish is under way" if young else f"{step.name}: {step.words}"
-        return Line(How.WAITS, _stage(step), words, newest.began_ms, None, plan_id)
+        return Line(How.WAITS, stage_of(step), words, newest.began_ms, None, plan_id)
     since, count = newest, 0
     for thread in threads:
         other = standing(thread, now_ms)
@@ -144,14 +144,15 @@ def _told(threads: list[Thread], now_ms: int) -> Line:
     times = f", {count} wishes in a row" if count > 1 else ""
     gauge = step.gauge.words() if step.gauge is not None else step.words
     words = f"{gauge} ({newest.said('action')} {newest.said('side')}{times})"
-    return Line(How.STOPPED, _stage(step), words, since.began_ms, step.gauge, plan_id)
+    return Line(How.STOPPED, stage_of(step), words, since.began_ms, step.gauge, plan_id)
 
 
 def _gate(step: Step) -> str:
     return step.gauge.gate if step.gauge is not None else ""
 
 
-def _stage(step: Step) -> str:
+def stage_of(step: Step) -> str:
+    """Given a step that stopped or waits, return who it is that the wish stopped at."""
     if step.mark is Mark.STOPPED and _gate(step).startswith("exchange_"):
         return "exchange"
     return STAGES.get(step.name, step.name)

@@ -54,7 +54,7 @@ def explained(picture: Picture, limits: Limits, wanted: str | None, now_ms: int)
     headline, style = _headline(every, found, known, limits, now_ms)
     lines: list[RenderableType] = [Text(headline, style)]
     lines += [Text.assemble(("  also ", "dim"), f"{cause.name}: {cause.words}") for cause in every[1:]]
-    lines.append(_table(found, now_ms))
+    lines.append(_table(found, {cause.name for cause in every}, now_ms))
     if not wanted:
         lines.append(Text("quantum why SYMBOL tells one; quantum trace PLAN every hop of a plan", "dim"))
     return Answer(Group(*lines), _as_object(headline, every, found), good)
@@ -85,18 +85,19 @@ def _headline(
     return f"NOTHING EXECUTED in the last {span(limits.window_ms)}: {told or 'no symbol'}", "bold yellow"
 
 
-def _table(found: Sequence[Why], now_ms: int) -> Table:
+def _table(found: Sequence[Why], told: set[str], now_ms: int) -> Table:
+    """Return a row for entries and one for exits of each symbol. What was told of all is not told again."""
     table = Table.grid(padding=(0, 1))
     for _ in ("symbol", "kind", "how", "where", "words"):
         table.add_column(overflow="fold")
     for one in found:
-        table.add_row(Text(one.symbol, "bold"), Text("entries", "dim"), *_cells(one.entries, now_ms))
-        table.add_row("", Text("exits", "dim"), *_cells(one.exits, now_ms))
+        table.add_row(Text(one.symbol, "bold"), Text("entries", "dim"), *_cells(one.entries, told, now_ms))
+        table.add_row("", Text("exits", "dim"), *_cells(one.exits, told, now_ms))
     return table
 
 
-def _cells(line: Line, now_ms: int) -> tuple[Text, Text, Text]:
-    words = Text(line.words)
+def _cells(line: Line, told: set[str], now_ms: int) -> tuple[Text, Text, Text]:
+    words = Text("as all, see above" if line.stage in told else line.words)
     if line.since_ms and line.how is not How.TRADES:
         words.append(f", for {span(now_ms - line.since_ms)}", "dim")
     if line.plan_id:
