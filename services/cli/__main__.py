@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from redis.exceptions import RedisError
 
 from quantum_common.version import build_id
 from services.cli import backtest_command, governor_verbs
@@ -12,6 +13,7 @@ from services.cli.alerts import verbs as alerts_verbs
 from services.cli.complaint import Complaint
 from services.cli.config import verbs as config_verbs
 from services.cli.deploy import verbs as deploy_verbs
+from services.cli.dry_run import DryRun
 from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
     DEFAULT_MARKET,
@@ -28,6 +30,7 @@ from services.cli.options import (
     parse_symbols,
 )
 from services.cli.questions import verbs as question_verbs
+from services.cli.questions.answer import quiet_pipe
 from services.cli.reconcile_command import run_reconcile, run_release
 from services.cli.redis_command import run_redis
 from services.cli.redis_users import run_redis_users
@@ -118,9 +121,10 @@ def redis_users(
         list[str] | None, typer.Option(metavar="PREFIX", help="quantum, or quantum:{N} for shard N; repeatable.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Make new passwords where there are some.")] = False,  # noqa: FBT002
+    dry_run: DryRun = False,  # noqa: FBT002
 ) -> None:
     """Make a Redis user for each service and the operator, with fresh passwords, each in a file of mode 0600."""
-    raise typer.Exit(run_redis_users(out, prefix or ["quantum"], replace=replace))
+    raise typer.Exit(run_redis_users(out, prefix or ["quantum"], replace=replace, dry_run=dry_run))
 
 
 @ledger_app.command("verify")
@@ -140,9 +144,10 @@ def ledger_rebuild(
     all_: Annotated[bool, typer.Option("--all", help="Every ledger.")] = False,  # noqa: FBT002
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for by an operator",
     dir_: RunDir = None,
+    dry_run: DryRun = False,  # noqa: FBT002
 ) -> None:
     """Have the running P3.3 write ledgers anew from their facts, and read the exchange's trades again."""
-    raise typer.Exit(run_rebuild(symbol, reason, dir_, all_=all_))
+    raise typer.Exit(run_rebuild(symbol, reason, dir_, all_=all_, dry_run=dry_run))
 
 
 @reconcile_app.callback()
@@ -161,9 +166,10 @@ def reconcile_release(
     symbol: Annotated[str, typer.Argument(help="The symbol that is on hold.")],
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
     dir_: RunDir = None,
+    dry_run: DryRun = False,  # noqa: FBT002
 ) -> None:
     """Lift the hold of a symbol, through P3.3; what still differs is then watched anew."""
-    raise typer.Exit(run_release(symbol, reason, dir_))
+    raise typer.Exit(run_release(symbol, reason, dir_, dry_run=dry_run))
 
 
 @app.command()
@@ -175,7 +181,8 @@ def version() -> None:
 def main() -> None:
     """Run the command; what it cannot do is one line on standard error."""
     try:
-        status = app(prog_name="quantum", standalone_mode=False)
+        with quiet_pipe():
+            status = app(prog_name="quantum", standalone_mode=False)
     except Complaint as complaint:
         status = complaint.status
         sys.stderr.write(f"quantum: {complaint}\n")
@@ -184,6 +191,13 @@ def main() -> None:
         words = error.format_message()
         helpful = words.startswith("Usage:")  # no verb at all was given
         sys.stderr.write(f"{words}\n" if helpful else f"quantum: {words.rstrip('.')}; --help lists what there is\n")
+    except (RedisError, OSError, UnicodeError) as error:  # what no verb has given words of its own
+        status = 1
+        sys.stderr.write(f"quantum: {str(error).splitlines()[0] if str(error) else type(error).__name__}\n")
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        status = 0  # whoever read has seen enough, as `head` does
     except (typer.Abort, KeyboardInterrupt):
         status = 130
     sys.exit(status)

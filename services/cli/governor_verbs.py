@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from quantum_common.state import TradingState
+from services.cli.dry_run import DryRun
 from services.cli.explain import run_explain
 from services.cli.formula_check import run_check
 from services.cli.options import parse_duration
@@ -29,28 +30,29 @@ def register(app: typer.Typer) -> None:
     app.add_typer(governor_app, name="governor")
 
 
-def halt(reason: Reason, dir_: RunDir = None) -> None:
+def halt(reason: Reason, dir_: RunDir = None, dry_run: DryRun = False) -> None:  # noqa: FBT002
     """Stop everything, exits too: the trading state becomes HALTED."""
-    raise typer.Exit(run_state("halt", TradingState.HALTED, reason, dir_))
+    raise typer.Exit(run_state("halt", TradingState.HALTED, reason, dir_, dry_run=dry_run))
 
 
-def reduce(reason: Reason, dir_: RunDir = None) -> None:
+def reduce(reason: Reason, dir_: RunDir = None, dry_run: DryRun = False) -> None:  # noqa: FBT002
     """Let only exits pass: the trading state becomes REDUCING."""
-    raise typer.Exit(run_state("reduce", TradingState.REDUCING, reason, dir_))
+    raise typer.Exit(run_state("reduce", TradingState.REDUCING, reason, dir_, dry_run=dry_run))
 
 
-def resume(reason: Reason, dir_: RunDir = None) -> None:
+def resume(reason: Reason, dir_: RunDir = None, dry_run: DryRun = False) -> None:  # noqa: FBT002
     """Let entries pass again: the trading state becomes ACTIVE. Nothing but this ever does it."""
-    raise typer.Exit(run_state("resume", TradingState.ACTIVE, reason, dir_))
+    raise typer.Exit(run_state("resume", TradingState.ACTIVE, reason, dir_, dry_run=dry_run))
 
 
 def flatten(
     reason: Reason,
     wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait until all is flat.")] = "60s",
     dir_: RunDir = None,
+    dry_run: DryRun = False,  # noqa: FBT002
 ) -> None:
     """Close every position through the chain, and let no entry pass: the trading state becomes REDUCING."""
-    raise typer.Exit(run_flatten(reason, parse_duration(wait), dir_))
+    raise typer.Exit(run_flatten(reason, parse_duration(wait), dir_, dry_run=dry_run))
 
 
 def record(

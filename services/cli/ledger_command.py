@@ -22,6 +22,7 @@ from quantum_common.redis_client import connect as connect_async
 from quantum_common.settings import CommonSettings, SettingsError, credentials
 from quantum_common.state import Ask
 from services.cli.complaint import Complaint
+from services.cli.dry_run import only_said
 from services.cli.ledger_check import Evidence, Report, Verdict, examine
 from services.cli.operator_requests import ask, checked_reason, checked_symbol, runs
 from services.cli.options import EXIT_USAGE
@@ -60,7 +61,7 @@ def run_verify(symbol: str | None, folder: Path | None, *, as_json: bool) -> int
     return 0 if all(report.verdict is Verdict.OK for report in reports) else 1
 
 
-def run_rebuild(symbol: str | None, reason: str, folder: Path | None, *, all_: bool) -> int:
+def run_rebuild(symbol: str | None, reason: str, folder: Path | None, *, all_: bool, dry_run: bool = False) -> int:
     """Have one ledger or all of them written anew from their facts, by P3.3; return 0. Raise Complaint."""
     verb = "ledger rebuild"
     if (symbol is None) is not all_:
@@ -76,6 +77,8 @@ def run_rebuild(symbol: str | None, reason: str, folder: Path | None, *, all_: b
                 status=1,
             )
         symbols = [wanted] if wanted else sorted(_symbols(redis.scan_iter(keys.fills("") + "*", count=PAGE), keys))
+        if dry_run:
+            return only_said(*(f"would be rebuilt: {name}" for name in symbols))
         events = ask(redis, keys, symbols, Ask.REBUILD, reason)
     except GONE as error:
         raise Complaint(f"{verb}: redis at {address.url}: {error}", status=1) from None

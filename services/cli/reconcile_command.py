@@ -16,6 +16,7 @@ from quantum_common.messages import Malformed, ReconcileEvent
 from quantum_common.money import ZERO, plain
 from quantum_common.state import Ask, Hold, Ledger, Snapshot, iso
 from services.cli.complaint import Complaint
+from services.cli.dry_run import only_said
 from services.cli.operator_requests import ask, checked_reason, checked_symbol, runs
 from services.cli.redis_link import GONE, connect
 from services.cli.target import address_of, settings_of
@@ -67,7 +68,7 @@ def run_reconcile(folder: Path | None, *, as_json: bool) -> int:
     return 1 if found else 0
 
 
-def run_release(symbol: str, reason: str, folder: Path | None) -> int:
+def run_release(symbol: str, reason: str, folder: Path | None, *, dry_run: bool = False) -> int:
     """Lift the hold of a symbol, through P3.3; return 0. Raise Complaint where there is none or nobody answers."""
     verb = f"{VERB} release"
     symbol, reason = checked_symbol(verb, symbol), checked_reason(verb, reason)
@@ -79,6 +80,8 @@ def run_release(symbol: str, reason: str, folder: Path | None) -> int:
             raise Complaint(f"{verb}: {symbol} is not on hold; quantum reconcile shows what is", status=1)
         if not runs(redis, keys):
             raise Complaint(f"{verb}: {P33} is not running, and only it lifts holds; start it", status=1)
+        if dry_run:
+            return only_said(f"would be released: {symbol}")
         event = ask(redis, keys, [symbol], Ask.RELEASE, reason).get(symbol)
     except GONE as error:
         raise Complaint(f"{verb}: redis at {address.url}: {error}", status=1) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from quantum_common.acl import OBSERVER, OPERATOR, USERS, user_name, users_file
 from quantum_common.keys import Keys
 from services.cli.complaint import Complaint
+from services.cli.dry_run import only_said
 from services.cli.env_files import write_secret
 from services.cli.options import EXIT_USAGE
 
@@ -43,7 +44,7 @@ def write_users(folder: Path, shards: Sequence[Keys], *, open_default: bool = Fa
     return passwords
 
 
-def run_redis_users(out: Path, prefixes: Sequence[str], *, replace: bool) -> int:
+def run_redis_users(out: Path, prefixes: Sequence[str], *, replace: bool, dry_run: bool = False) -> int:
     """Given where to write and the key prefixes of the shards, write the files and say what they are; return 0.
 
     Raise Complaint for a prefix that is none, or where users stand there already and are not to be replaced.
@@ -59,6 +60,11 @@ def run_redis_users(out: Path, prefixes: Sequence[str], *, replace: bool) -> int
             EXIT_USAGE,
         )
     shards = [Keys(prefix) for prefix in dict.fromkeys(prefixes)]
+    if dry_run:
+        names = [user_name(user, keys) for keys in shards for user in USERS]
+        return only_said(*(f"would be written: {path}" for path in (
+            folder / USERS_FILE, *(password_file(folder, name) for name in names)
+        )))  # fmt: skip
     try:
         passwords = write_users(folder, shards)
     except OSError as error:

@@ -21,6 +21,7 @@ from quantum_common.messages import Action, GovernorEvent, Intent, Malformed
 from quantum_common.money import plain
 from quantum_common.state import GovernorState, PositionSide, Snapshot, TradingState
 from services.cli.complaint import Complaint
+from services.cli.dry_run import only_said
 from services.cli.operator_requests import checked_reason
 from services.cli.redis_link import GONE, connect
 from services.cli.target import address_of, settings_of
@@ -36,18 +37,28 @@ MEANING = {
 }
 
 
-def run_state(verb: str, wanted: TradingState, reason: str, folder: Path | None) -> int:
+def run_state(verb: str, wanted: TradingState, reason: str, folder: Path | None, *, dry_run: bool = False) -> int:
     """Given a trading state and why, write it and its event. Raise Complaint where Redis or the reason will not do."""
     reason = checked_reason(verb, reason)
     redis, keys = _opened(verb, folder)
     try:
+        if dry_run:
+            return only_said(_change(_standing(redis, keys), wanted))
         before = write_state(redis, keys, wanted, reason, verb)
     except GONE as error:
         raise Complaint(f"{verb}: redis did not take it: {error}", status=1) from None
     finally:
         redis.close()
-    sys.stdout.write(f"{before or 'no state'} -> {wanted}: {MEANING[wanted]}\n")
+    sys.stdout.write(f"{_change(before, wanted)}\n")
     return 0
+
+
+def _standing(redis: Redis, keys: Keys) -> str:
+    return str(redis.hget(keys.governor_state, "trading_state") or "")
+
+
+def _change(before: str, wanted: TradingState) -> str:
+    return f"{before or 'no state'} -> {wanted}: {MEANING[wanted]}"
 
 
 def write_state(redis: Redis, keys: Keys, wanted: TradingState, reason: str, verb: str) -> str:
@@ -66,15 +77,18 @@ def write_state(redis: Redis, keys: Keys, wanted: TradingState, reason: str, ver
     return before or ""
 
 
-def run_flatten(reason: str, wait_s: float, folder: Path | None) -> int:
+def run_flatten(reason: str, wait_s: float, folder: Path | None, *, dry_run: bool = False) -> int:
     """Take the pipeline to REDUCING and ask for a full close of every position, again until all are flat or the time is
     over. Return 1 where something is left. Raise Complaint where Redis or the reason will not do."""
     verb = "flatten"
     reason = checked_reason(verb, reason)
     redis, keys = _opened(verb, folder)
     try:
+        if dry_run:
+            asked = [f"would be closed: {name} {plain(amount)}" for name, amount in positions(redis, keys).items()]
+            return only_said(_change(_standing(redis, keys), TradingState.REDUCING), *(asked or ["everything is flat"]))
         before = write_state(redis, keys, TradingState.REDUCING, reason, verb)
-        sys.stdout.write(f"{before or 'no state'} -> {TradingState.REDUCING}: {MEANING[TradingState.REDUCING]}\n")
+        sys.stdout.write(f"{_change(before, TradingState.REDUCING)}\n")
         left = _close_all(redis, keys, reason, wait_s)
     except GONE as error:
         raise Complaint(f"{verb}: redis did not take it: {error}; ask again", status=1) from None

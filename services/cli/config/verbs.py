@@ -7,6 +7,7 @@ import typer
 
 from services.cli.config.allowlist import Options, run_add, run_remove, run_show
 from services.cli.config.check import run_check
+from services.cli.dry_run import DryRun
 
 allowlist_app = typer.Typer(
     help="Show the symbols that may be traded, or change every list at once.", no_args_is_help=True
@@ -37,7 +38,6 @@ def check(
 
 Symbols = Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTCUSDT.")]
 Engine = Annotated[bool, typer.Option("--engine", help="AI_SYMBOLS too, which the engine reads at its start.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 Reload = Annotated[bool, typer.Option("--reload", help="Have the services concerned take it up at once.")]
 
 

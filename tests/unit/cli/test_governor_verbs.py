@@ -76,6 +76,20 @@ def test_a_person_sets_the_trading_state_and_says_why(
     assert capsys.readouterr().out.startswith(f"no state -> {wanted}: ")
 
 
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(
+    link: blocking.Redis, etc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields: dict[Any, Any] = snapshot("0.5").to_fields()
+    link.hset(KEYS.snapshot("BTCUSDT"), mapping=fields)
+    assert trading_state.run_state("halt", TradingState.HALTED, "why", None, dry_run=True) == 0
+    assert trading_state.run_flatten("why", 9.0, None, dry_run=True) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "no state -> HALTED: nothing passes, exits neither", "dry run: nothing was done",
+        "no state -> REDUCING: only exits pass", "would be closed: BTCUSDT 0.5", "dry run: nothing was done",
+    ]  # fmt: skip
+    assert not link.exists(KEYS.governor_state, KEYS.governor_events, KEYS.intents)
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 201])
 def test_a_state_without_a_reason_is_not_set(reason: str, link: blocking.Redis, etc: Path) -> None:
     with pytest.raises(Complaint, match="--reason"):

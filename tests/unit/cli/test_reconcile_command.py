@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from quantum_common.acl import P33
 from quantum_common.state import Hold
 from services.cli import operator_requests, target
 from services.cli.complaint import Complaint
@@ -62,6 +63,20 @@ async def test_a_hold_is_shown_with_its_cause_and_released(redis: Redis, capsys:
     assert said.rstrip().endswith(": looked at it")
     assert await world.hold() is None
     assert await redis.hgetall(KEYS.requests) == {}
+
+
+async def test_a_dry_run_says_what_would_be_asked_of_p33_and_asks_nothing(redis: Redis, capsys: Capture) -> None:
+    world = await held(redis)
+    await world.redis.hset(KEYS.heartbeat(P33), "status", "running")
+    capsys.readouterr()  # what P3.3 logged
+    assert await asyncio.to_thread(lambda: run_release(SYMBOL, "why", None, dry_run=True)) == 0
+    assert await asyncio.to_thread(lambda: run_rebuild(SYMBOL, "why", None, all_=False, dry_run=True)) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"would be released: {SYMBOL}", "dry run: nothing was done",
+        f"would be rebuilt: {SYMBOL}", "dry run: nothing was done",
+    ]  # fmt: skip
+    assert not await redis.exists(KEYS.requests)
+    assert await world.hold() is not None
 
 
 async def test_the_same_as_json(redis: Redis, capsys: Capture) -> None:

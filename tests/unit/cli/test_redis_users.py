@@ -42,6 +42,14 @@ def test_a_shard_has_users_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "for cli.env: QUANTUM_REDIS_USER=operator@1" in said
 
 
+def test_a_dry_run_names_the_files_and_writes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_redis_users(tmp_path / "made", ["quantum"], replace=False, dry_run=True) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"would be written: {tmp_path}/made/users.acl"
+    assert len(lines) == 1 + len(USERS) + 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_standing_users_are_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
     run_redis_users(tmp_path, ["quantum"], replace=False)
     before = (tmp_path / "users.acl").read_text(encoding="utf-8")
