@@ -14,6 +14,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -48,7 +49,10 @@ def entry(event: Mapping[str, Any]) -> bytes:
         "EVENT": str(event.get("event", "")),
     }
     fields |= {field_name(key): text(value) for key, value in event.items() if key not in _META}
-    return b"".join(_field(name, value) for name, value in fields.items())
+    short = "".join([f"{name}={value}\n" for name, value in fields.items() if "\n" not in value])
+    return short.encode(errors="replace") + b"".join(
+        _with_lines(name, value) for name, value in fields.items() if "\n" in value
+    )
 
 
 def sentence(event: Mapping[str, Any]) -> str:
@@ -57,7 +61,7 @@ def sentence(event: Mapping[str, Any]) -> str:
     for key, value in event.items():
         if key not in _META and key != "service":
             said = text(value)
-            words.append(f"{key}={said}" if said and not re.search(r"\s", said) else f'{key}="{said}"')
+            words.append(f"{key}={said}" if len(said.split()) == 1 else f'{key}="{said}"')
     return "\n".join([" ".join(words), *([str(event["exception"])] if event.get("exception") else [])])
 
 
@@ -68,6 +72,7 @@ def text(value: object) -> str:
     return str(value)
 
 
+@lru_cache(maxsize=1024)
 def field_name(key: str) -> str:
     """Given a key, return a name that journald accepts, and that is none of those which it or we have given a
     meaning."""
@@ -77,11 +82,10 @@ def field_name(key: str) -> str:
     return name[:NAME_MAX]
 
 
-def _field(name: str, value: str) -> bytes:
+def _with_lines(name: str, value: str) -> bytes:
+    """A value of several lines is announced by its length."""
     data = value.encode(errors="replace")
-    if b"\n" in data:
-        return name.encode() + b"\n" + struct.pack("<Q", len(data)) + data + b"\n"
-    return name.encode() + b"=" + data + b"\n"
+    return name.encode() + b"\n" + struct.pack("<Q", len(data)) + data + b"\n"
 
 
 class Journal:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -74,8 +75,13 @@ def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {key: _shown(key, value) for key, value in event.items()}
 
 
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_NAME.search(key) is not None
+
+
 def _shown(key: str, value: Any) -> Any:
-    if _SECRET_NAME.search(key):
+    if _is_secret(key):
         return HIDDEN
     match value:
         case str():

@@ -1,7 +1,7 @@
 """What is read for a scrape: each probe asks for one kind of thing and shows it as gauges.
 
-A probe that needs Redis raises what Redis raises; the scrape then leaves the rest out. None of them writes, and each
-costs one round trip however many symbols there are.
+A probe that needs Redis raises what Redis raises; the scrape then leaves the rest out. None of them writes. Symbols
+are read a few at a time: the answers for hundreds, in one go, would hold the service up for as long as an order takes.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,6 +18,7 @@ from quantum_common.redis_client import Redis
 from quantum_common.state import ModelStatus, TradingState
 
 EXCHANGE_SILENT_MS_MAX = 150_000  # whoever has nothing to ask compares clocks with it every 60 s
+SYMBOLS_AT_ONCE = 10
 _WINDOWS = {1_000: "1s", 10_000: "10s", 60_000: "1m", 3_600_000: "1h", 86_400_000: "1d"}
 _PORTFOLIO = {
     "equity_usd": catalogue.EQUITY,
@@ -62,31 +63,45 @@ def positions(redis: Redis, keys: Keys, allowlist: Symbols, standing: Symbols) -
     """Given the allowlist and the symbols that have a ledger, show what the exchange and the ledgers say of them."""
 
     async def probe(metrics: Metrics) -> None:
-        allowed = allowlist()
+        allowed, seen = allowlist(), 0
         symbols = sorted({*allowed, *standing()})
-        async with redis.pipeline(transaction=False) as pipe:
-            for symbol in symbols:
-                pipe.hmget(keys.snapshot(symbol), "position_amt", "unrealized_pnl", "ts_ms")
-                pipe.hget(keys.ledger(symbol), "position_amt")
-                pipe.exists(keys.hold(symbol))
-                pipe.exists(keys.stop(symbol))
-            answers = await pipe.execute()
-        seen = 0
-        for number, symbol in enumerate(symbols):
-            (amount, pnl, ts_ms), booked, held, stop = answers[4 * number : 4 * number + 4]
-            metrics.set(catalogue.HELD, held, symbol)
-            if not ts_ms:
-                continue
-            seen += symbol in allowed
-            metrics.set(catalogue.POSITION, float(amount), symbol)
-            metrics.set(catalogue.PNL, float(pnl), symbol)
-            metrics.set(catalogue.SNAPSHOT, int(ts_ms) / 1000, symbol)
-            metrics.set(catalogue.UNPROTECTED, Decimal(amount) != 0 and not stop, symbol)
-            if booked:
-                metrics.set(catalogue.DRIFT, float(Decimal(amount) - Decimal(booked)), symbol)
+        for start in range(0, len(symbols), SYMBOLS_AT_ONCE):
+            some = symbols[start : start + SYMBOLS_AT_ONCE]
+            for symbol, found in zip(some, await _standing(redis, keys, some), strict=True):
+                seen += _show_position(metrics, symbol, *found) and symbol in allowed
         metrics.set(catalogue.COVERAGE, seen / max(len(allowed), 1))
 
     return probe
+
+
+async def _standing(redis: Redis, keys: Keys, symbols: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return, for each symbol, the snapshot's amount, PnL and time, the ledger's amount, and whether it has a hold and
+    a stop."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for symbol in symbols:
+            pipe.hmget(keys.snapshot(symbol), "position_amt", "unrealized_pnl", "ts_ms")
+            pipe.hget(keys.ledger(symbol), "position_amt")
+            pipe.exists(keys.hold(symbol))
+            pipe.exists(keys.stop(symbol))
+        answers = iter(await pipe.execute())
+    return list(zip(answers, answers, answers, answers, strict=True))
+
+
+def _show_position(
+    metrics: Metrics, symbol: str, snapshot: Sequence[str | None], booked: str | None, held: int, stop: int
+) -> bool:
+    """Show one symbol; return whether it has a snapshot."""
+    metrics.set(catalogue.HELD, held, symbol)
+    amount, pnl, ts_ms = snapshot
+    if amount is None or pnl is None or ts_ms is None:
+        return False
+    metrics.set(catalogue.POSITION, float(amount), symbol)
+    metrics.set(catalogue.PNL, float(pnl), symbol)
+    metrics.set(catalogue.SNAPSHOT, int(ts_ms) / 1000, symbol)
+    metrics.set(catalogue.UNPROTECTED, Decimal(amount) != 0 and not stop, symbol)
+    if booked:
+        metrics.set(catalogue.DRIFT, float(Decimal(amount) - Decimal(booked)), symbol)
+    return True
 
 
 def portfolio(redis: Redis, keys: Keys) -> Probe:
