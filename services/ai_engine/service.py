@@ -164,7 +164,7 @@ class Engine:
         verdict = decide(seen, self.model, self.policy, now_ms)
         memory = None if verdict.memory == known.memory else verdict.memory
         state, close_ms = market_state(due.features, now_ms), due.bar.close_ms
-        said = engine_verdict(verdict, self._verdicts.get(symbol), close_ms, self.model.version, now_ms)
+        said = engine_verdict(verdict, self._verdicts.get(symbol), close_ms, self.policy, self.model.version, now_ms)
         if not await self.store.record_bar(symbol, state, verdict.intents, memory, said):
             return False
         self._verdicts[symbol] = said

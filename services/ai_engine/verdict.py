@@ -9,10 +9,13 @@ from services.ai_engine.entries import NoEntry
 from services.ai_engine.exits import ExitReason
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.model import Signal
+from services.ai_engine.policy import Policy
 from services.ai_engine.precision import Measure, decimal_of
 
 ENTRY = "entry"
 _PLACES = 6
+_HELD = {NoEntry.STANDING, NoEntry.NO_LEDGER, NoEntry.NO_RULES}
+_ENTERING = {ENTRY, *(no.value for no in NoEntry if no not in _HELD)}  # what a decision to enter or not can come to
 
 
 class Verdict(NamedTuple):
@@ -33,26 +36,29 @@ class Verdict(NamedTuple):
 
 
 def engine_verdict(
-    verdict: Verdict, before: EngineVerdict | None, bar_close_ms: int, model_version: str, now_ms: int
+    verdict: Verdict, before: EngineVerdict | None, bar_close_ms: int, policy: Policy, version: str, now_ms: int
 ) -> EngineVerdict:
-    """Given the outcome of a bar and the record of the one before, return its record.
+    """Given the outcome of a bar, the record of the one before and the model's version, return its record.
 
-    Between two decisions there is nothing new to say: what kept the last one from entering stands.
+    Between two decisions there is nothing new to say: what the last one came to stands, unless a position stood since.
     """
-    if verdict.why is NoEntry.BETWEEN_DECISIONS and before is not None:
-        return before.model_copy(update={"bar_close_ms": bar_close_ms, "ts_ms": now_ms})
+    decided_ms = bar_close_ms
+    if verdict.why is NoEntry.BETWEEN_DECISIONS:
+        decided_ms = (bar_close_ms + 1) // policy.decision_ms * policy.decision_ms - 1
+        if before is not None and before.decided_bar_ms == decided_ms and before.why in _ENTERING:
+            return before.model_copy(update={"bar_close_ms": bar_close_ms, "ts_ms": now_ms})
     signal = verdict.signal
     return EngineVerdict(
         why=ENTRY if verdict.why is None else verdict.why,
         bar_close_ms=bar_close_ms,
-        decided_bar_ms=bar_close_ms,
+        decided_bar_ms=decided_ms,
         p_up=None if signal is None else decimal_of(signal.p_up, _PLACES),
         confidence=None if signal is None else decimal_of(signal.confidence, _PLACES),
         edge_bps=verdict.edge_bps,
         cost_bps=verdict.cost_bps,
         value=_number(verdict.value),
         limit=_number(verdict.limit),
-        model_version=model_version,
+        model_version=version,
         ts_ms=now_ms,
     )
 

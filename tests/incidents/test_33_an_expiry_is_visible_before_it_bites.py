@@ -117,6 +117,19 @@ async def test_exits_go_on_when_the_model_has_expired(redis: Redis) -> None:
     assert Action.UPDATE_SL in actions, "a position without a stop gets one"
 
 
+async def test_entries_go_on_when_an_operator_has_set_the_limit_higher(redis: Redis) -> None:
+    desk = await Desk(redis).begin()
+    care = desk.engine.care
+    assert care is not None
+    usual, care.limits = care.limits, replace(care.limits, age_ms_max=DAY_MS)
+    assert (await desk.watched(20 * DAY_MS))[0].status is ModelStatus.EXPIRED
+    assert (await desk.decide()).why == "model_expired"
+    care.limits = usual
+    model, said = await desk.watched(20 * DAY_MS)
+    assert (model.status, said) == (ModelStatus.OK, ["info: the model is fit again"])
+    assert (await desk.decide()).why == "entry"
+
+
 async def test_the_drift_survives_a_restart(redis: Redis) -> None:
     desk = await Desk(redis).begin()
     for _ in range(3):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from quantum_common.log import setup
 from quantum_common.settings import SettingsError
@@ -86,6 +87,13 @@ def test_a_sound_model_is_taken(tmp_path: Path) -> None:
     assert model is not None
     assert model.card.symbols == ("BTCUSDT", "ETHUSDT")
     assert loaded(given.settings(ai_profile="trade")) is None
+
+
+def test_symbols_that_a_model_does_not_know_are_named(tmp_path: Path) -> None:
+    settings = saved(tmp_path).model_copy(update={"ai_symbols": ("BTCUSDT", "SOLUSDT", "ADAUSDT")})
+    with capture_logs() as logs:
+        assert loaded(settings) is not None
+    assert [one["symbols"] for one in logs] == ["ADAUSDT,SOLUSDT"]
 
 
 @pytest.mark.parametrize(

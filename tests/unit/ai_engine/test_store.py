@@ -40,7 +40,7 @@ def state(number: int) -> MarketState:
 
 async def record(redis: Redis, number: int) -> bool:
     one, now = verdict(number), state(number)
-    said = engine_verdict(one, None, now.bar_close_ms, "v", now.ts_ms)
+    said = engine_verdict(one, None, now.bar_close_ms, given.policy(), "v", now.ts_ms)
     return await RedisStore(redis, KEYS).record_bar(given.SYMBOL, now, one.intents, one.memory, said)
 
 

@@ -1,6 +1,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +15,13 @@ from quantum_common.exchange.port import Bar, ConfigurationRefused
 from quantum_common.keys import Keys
 from quantum_common.log import setup
 from quantum_common.runtime import Runtime
+from quantum_common.settings import SettingsError
 from services.ai_engine import wiring
+from services.ai_engine.model_files import save_model
+from services.ai_engine.service import Engine
 from services.ai_engine.settings import AiSettings
 from tests.unit.ai_engine import given
+from tests.unit.ai_engine.given_model import card, fitted
 from tests.unit.ai_engine.test_service import PAST, BarsOfAWalk
 
 
@@ -82,3 +88,63 @@ async def test_what_the_exchange_refuses_for_good_ends_the_engine(
         pytest.raises(ConfigurationRefused),
     ):
         await wiring.start(runtime)
+
+
+async def test_a_reload_takes_up_what_decisions_weigh_and_makes_another_version(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(redis)
+    market = Session(runtime)
+    engines: list[Engine] = []
+
+    class Kept(Engine):
+        async def warm_up(self) -> None:
+            engines.append(self)
+            await super().warm_up()
+            before = self.model.version
+            assert runtime.take_up is not None
+            runtime.take_up(runtime.settings.model_copy(update={"ai_slippage_bps": Decimal(3)}))
+            assert self.policy.costs.slippage_bps == 3
+            assert self.model.version != before
+
+    monkeypatch.setattr(wiring, "Engine", Kept)
+    with exchange(monkeypatch, market):
+        await wiring.start(runtime)
+    assert engines
+
+
+async def test_a_model_that_must_not_be_used_ends_the_start_before_anything_is_asked(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runtime = runtime_of(redis)
+    runtime.settings = given.settings(ai_profile="trade", ai_model_dir=tmp_path / "none")
+    with exchange(monkeypatch, Session(runtime)) as asked, pytest.raises(SettingsError, match="AI_MODEL_DIR"):
+        await wiring.start(runtime)
+    assert asked == []
+
+
+async def test_a_trained_model_s_limits_follow_a_reload(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now_ms = SystemClock().now_ms()
+    save_model(tmp_path / "model", fitted(), card(trained_ms=now_ms, expires_ms=now_ms + 86_400_000 * 9))
+    runtime = runtime_of(redis)
+    runtime.settings = given.settings(ai_profile="trade", ai_model_dir=tmp_path / "model")
+    market = Session(runtime)
+    seen: list[Engine] = []
+
+    class Kept(Engine):
+        async def warm_up(self) -> None:
+            seen.append(self)
+            self.market = market
+            assert runtime.take_up is not None
+            runtime.take_up(runtime.settings.model_copy(update={"ai_model_age_days_max": 2}))
+            runtime.stop.set()
+
+    monkeypatch.setattr(wiring, "Engine", Kept)
+    with exchange(monkeypatch, market):
+        await wiring.start(runtime)
+    (engine,) = seen
+    assert engine.care is not None
+    assert engine.care.expires_ms == now_ms + 2 * 86_400_000
+    assert engine.universe.leader == "BTCUSDT"
