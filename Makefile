@@ -25,7 +25,7 @@ SEED ?= 1
 .PHONY: help
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name words; do
-	    printf '  make %-13s %s\n' "$$name" "$$words"
+	    printf '  make %-14s %s\n' "$$name" "$$words"
 	done
 
 .PHONY: run
@@ -60,6 +60,18 @@ chaos: $(DEV_STAMP) ## Kill real processes for MINUTES, seeded by SEED, then che
 .PHONY: chaos-aof
 chaos-aof: $(DEV_STAMP) ## Tear every script at every byte of the append-only file, and recover
 	@$(PYTHON) -m tests.chaos.aof
+
+.PHONY: install
+install: $(RUN_STAMP) ## As root: install under systemd; ARGS="--start" starts it, ARGS="--root DIR" builds an image
+	@exec $(VENV)/bin/quantum deploy $(ARGS)
+
+.PHONY: deploy-test
+deploy-test: $(DEV_STAMP) ## Boot a real systemd and try units, deploy, reload and watchdog on it, the copied packages too
+	@QUANTUM_DEPLOY_TESTS=all $(PYTHON) -m pytest -n 0 tests/deploy tests/unit/cli/deploy $(PYTEST_ARGS)
+
+.PHONY: security-table
+security-table: $(DEV_STAMP) ## Write the exposure of each unit into docs/security.md anew
+	@$(PYTHON) -m services.cli.deploy.exposure docs/security.md
 
 .PHONY: docs
 docs: $(DEV_STAMP) ## Write docs/settings.md, docs/streams.md and docs/metrics.md anew from what they tell of

@@ -8,7 +8,7 @@ import pytest
 from tests.deploy.box import CODE, PACKAGES, PYTHON, Box, booted, missing
 
 SERVICES = ("position-state-brain", "governor", "intent-executor", "intent-bridge", "ai-engine")
-UNITS = tuple(f"quantum-{name}.service" for name in ("redis", "paper-exchange", *SERVICES))
+UNITS = tuple(f"quantum-{name}.service" for name in ("redis", "paper-exchange", *SERVICES, "alerts"))
 WITHIN_S = 40.0
 
 
@@ -43,7 +43,7 @@ def empty() -> Iterator[Box]:
 def box(empty: Box) -> Box:
     """A booted machine on which everything was deployed and started."""
     said = quantum(empty, "deploy", "--link", "--symbols", "BTCUSDT,ETHUSDT", "--profile", "trade", "--start")
-    assert "quantum.target: 7 units run" in said, said
+    assert "quantum.target: 8 units run" in said, said
     limits = "/etc/quantum/governor.env"  # more entries in five minutes than an operator would let pass
     empty.write(limits, empty.read(limits) + "GOV_SYMBOL_ENTRIES_PER_5MIN_MAX=1000\n")
     empty.run("systemctl", "reload", "quantum-governor.service")

@@ -1,9 +1,13 @@
 """`quantum deploy` and `quantum uninstall` on a booted machine: what comes, what stays, what goes."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from tests.deploy.box import Box
-from tests.deploy.conftest import UNITS, quantum
+from quantum_common.version import build_id
+from tests.deploy.box import CODE, PACKAGES, Box
+from tests.deploy.conftest import UNITS, eventually, quantum
 
 pytestmark = pytest.mark.timeout(180)
 WHERE = ("/etc", "/opt", "/usr/local", "/var/lib", "/srv")
@@ -33,3 +37,30 @@ def test_an_uninstall_takes_what_was_installed_and_nothing_else(empty: Box) -> N
     assert empty.read("/etc/passwd") == users
     empty.run("rm", "-r", "/etc/quantum")
     assert "nothing is installed" in quantum(empty, "uninstall", check=False)
+
+
+@pytest.mark.skipif(os.environ.get("QUANTUM_DEPLOY_TESTS") != "all", reason="half a gigabyte to copy: make deploy-test")
+def test_a_copied_installation_runs_without_the_checkout_and_installs_itself_again(empty: Box) -> None:
+    quantum(empty, "deploy", "--start", "--symbols", "BTCUSDT")
+    empty.run("umount", CODE)
+    empty.run("umount", PACKAGES)
+    empty.run("systemctl", "restart", "quantum.target")
+    eventually(
+        lambda: all(empty.run("systemctl", "is-active", "-q", unit, check=False).returncode == 0 for unit in UNITS)
+    )
+    assert empty.says("quantum", "version") == build_id()
+    eventually(lambda: empty.run("quantum", "health", check=False).returncode == 0)
+    assert empty.says("quantum", "deploy").splitlines()[-1] == "nothing to do"
+    empty.run("quantum", "uninstall", "--purge")
+    assert not empty.there("/opt/quantum")
+
+
+@pytest.mark.skipif(not Path("/usr/bin/redis-server").exists(), reason="Debian's redis-server is not installed here")
+def test_the_chain_runs_on_the_redis_of_the_system(empty: Box) -> None:
+    said = quantum(
+        empty, "deploy", "--link", "--start", "--symbols", "BTCUSDT", "--redis-server", "/usr/bin/redis-server"
+    )
+    assert "units run" in said
+    assert "/usr/bin/redis-check-aof" in said
+    eventually(lambda: empty.run("quantum", "health", check=False).returncode == 0)
+    quantum(empty, "uninstall", "--purge")

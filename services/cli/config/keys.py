@@ -8,6 +8,7 @@ from quantum_common.settings import COMMON_FILE, LIVE_CONFIRM
 from services.cli.config.finding import Finding, Level, at, in_file
 from services.cli.config.folder import COMMON_KEYS, MODELS, ConfigFolder, file_of, home_of, known_keys
 
+READ_BY_UNITS = frozenset({"paper-exchange.env"})  # by systemd itself, for the command line of a unit
 OTHER_READER_KEYS = "nothing reads this file; its keys are not in force"
 
 
@@ -17,6 +18,8 @@ def key_findings(folder: ConfigFolder) -> Iterator[Finding]:
         file_of(name): frozenset(field.upper() for field in model.model_fields) for name, model in MODELS.items()
     }
     for file, lines in folder.files.items():
+        if file in READ_BY_UNITS:
+            continue
         known = readers.get(file)
         if known is None:
             near = difflib.get_close_matches(file, readers, n=1)

@@ -67,6 +67,7 @@ def _drop_empty(place: Place, prefix: str) -> None:
         prefix,
         f"{UNITS}/{TARGET}.wants",
         f"{UNITS}/quantum-.service.d",
+        f"{UNITS}/quantum-alerts.service.d",
         f"{CONFIG}/redis",
         CONFIG,
     )

