@@ -14,7 +14,6 @@ from services.cli.complaint import Complaint
 from services.cli.config import verbs as config_verbs
 from services.cli.deploy import verbs as deploy_verbs
 from services.cli.dry_run import DryRun
-from services.cli.ledger_command import run_rebuild, run_verify
 from services.cli.options import (
     DEFAULT_MARKET,
     EXIT_USAGE,
@@ -35,7 +34,6 @@ from services.cli.reconcile_command import run_reconcile, run_release
 from services.cli.redis_command import run_redis
 from services.cli.redis_users import run_redis_users
 from services.cli.train import verbs as train_verbs
-from services.cli.up import run_up
 
 app = typer.Typer(
     name="quantum", help="A trading pipeline for Binance USDT-M futures.", no_args_is_help=True,
@@ -86,6 +84,8 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     The env files of the run are in DIR/etc; any of their keys in the environment wins, except those that tie the run
     together (Redis, exchange, keys).
     """
+    from services.cli.up import run_up  # noqa: PLC0415 - loads the exchange's side, which no question needs
+
     market = parse_market(market)
     names, listed = parse_symbols(symbols, market)
     options = UpOptions(
@@ -135,6 +135,8 @@ def ledger_verify(
 ) -> None:
     """Compare ledgers with their facts, their journal and the exchange's trades and positions; exit 1 where one is
     wrong or nothing could be read."""
+    from services.cli.ledger_command import run_verify  # noqa: PLC0415 - loads the exchange's library
+
     raise typer.Exit(run_verify(symbol, dir_, as_json=json))
 
 
@@ -147,6 +149,8 @@ def ledger_rebuild(
     dry_run: DryRun = False,  # noqa: FBT002
 ) -> None:
     """Have the running P3.3 write ledgers anew from their facts, and read the exchange's trades again."""
+    from services.cli.ledger_command import run_rebuild  # noqa: PLC0415 - as above
+
     raise typer.Exit(run_rebuild(symbol, reason, dir_, all_=all_, dry_run=dry_run))
 
 
