@@ -16,6 +16,7 @@ from quantum_common.messages import Action, Decision, EvalType, GovernorEvent, I
 from quantum_common.reasons import Gate
 from quantum_common.state import GovernorState, Hold, Ledger, OrderState, PositionSide, TradingState
 from quantum_common.verdicts import Verdict, as_json
+from quantum_common.version import build_id
 from services.cli.embedded_redis import EmbeddedRedis
 from services.cli.redis_link import RedisAddress, connect
 from tests.unit.cli import histories
@@ -23,7 +24,7 @@ from tests.unit.governor.builders import market, portfolio
 
 KEYS = Keys()
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-BUILD = "1.0+abc"
+BUILD = build_id()
 D = Decimal
 GROUPS = (
     (KEYS.intents, GROUP_BRIDGE), (KEYS.plans, GROUP_GOVERNOR), (KEYS.plans, GROUP_P33), (KEYS.plans, GROUP_EXECUTOR),

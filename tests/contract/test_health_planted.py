@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from quantum_common.keys import SERVICES
 from quantum_common.messages import Issuer
 from quantum_common.reasons import Gate
 from quantum_common.state import TradingState
@@ -43,6 +44,9 @@ CASES: dict[str, tuple[Break, tuple[str, str], Level]] = {
         ("heartbeat", "intent-executor"), Level.WARN,
     ),
     "builds differ": (lambda p: p.beat("governor", version=f"{BUILD}x"), ("build", ""), Level.BAD),
+    "another build runs than is installed": (
+        lambda p: [p.beat(service, version="0.0+old") for service in SERVICES], ("build", ""), Level.WARN,
+    ),
     "bars stopped": (
         lambda p: [p.bars(symbol, 900_000) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")], ("bars", ""), Level.BAD,
     ),

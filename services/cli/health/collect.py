@@ -24,6 +24,7 @@ from quantum_common.state import (
     Portfolio,
     Snapshot,
 )
+from quantum_common.version import build_id
 from services.cli.health.picture import Dead, Fields, Group, Picture, Stream, Symbol, Window
 from services.cli.redis_link import Entry, written_ms
 
@@ -87,6 +88,7 @@ def collect(
         known |= _symbols(redis, keys, others - known.keys(), found)
     asked = _asked(ask_exchange)
     return Picture(
+        installed=build_id(),
         redis_offset_ms=offset_ms,
         round_trip_ms=trip_ms,
         streams=streams,

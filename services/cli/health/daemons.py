@@ -54,7 +54,9 @@ def _heartbeat(service: str, beat: Fields | None, now_ms: int) -> Check:
     age_ms = now_ms - (whole(beat.get("ts_ms")) or 0)
     status = beat.get("status", "")
     started_ms, handled = whole(beat.get("started_ms")) or now_ms, beat.get("handled", "0")
-    figure = f"{span(max(age_ms, 0))} ago, {status}, up {span(now_ms - started_ms)}, handled {handled}"
+    last_ms = whole(beat.get("last_message_ms"))
+    moved = f", the last {span(max(now_ms - last_ms, 0))} ago" if last_ms else ""
+    figure = f"{span(max(age_ms, 0))} ago, {status}, up {span(now_ms - started_ms)}, handled {handled}{moved}"
     lost = whole(beat.get("lost")) or 0
     words = ""
     if age_ms > BEAT_MS_MAX:
@@ -71,14 +73,22 @@ def _build(picture: Picture) -> Check:
     """Incident 36: the deployed code was not the running code."""
     builds = {service: beat.get("version", "") for service, beat in picture.beats.items()}
     different = sorted(set(builds.values()))
-    if len(different) <= 1:
-        return Check("build", "", Level.OK, different[0] if different else "nothing runs", "one build")
+    if not different:
+        return Check("build", "", Level.OK, "nothing runs", "one build")
+    if len(different) == 1:
+        [running] = different
+        words = (
+            f"installed is {picture.installed}: systemctl restart quantum.target"
+            if running != picture.installed
+            else ""
+        )
+        return Check("build", "", graded(Level.OK, warn=bool(words)), running, "one build, the installed one", words)
     told = "; ".join(
         f"{version or 'none'}: {', '.join(service for service, one in builds.items() if one == version)}"
         for version in different
     )
     return Check(
-        "build", "", Level.BAD, f"{len(different)} builds", "one build",
+        "build", "", Level.BAD, f"{len(different)} builds", "one build, the installed one",
         f"{told}; restart those that are behind: systemctl restart quantum.target",
     )  # fmt: skip
 

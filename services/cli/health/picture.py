@@ -75,8 +75,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One look. Times in epoch milliseconds; `redis_offset_ms` is Redis' clock less ours. `unreadable` names keys that
-    break their contract, and why. The exchange's offset is None where it was not asked or did not answer."""
+    """One look. Times in epoch milliseconds; `installed` is the build of this command's own code, `redis_offset_ms` is
+    Redis' clock less ours. `unreadable` names keys that break their contract, and why. The exchange's offset is None
+    where it was not asked or did not answer."""
 
     redis_offset_ms: int = 0
     round_trip_ms: float = 0.0
@@ -87,6 +88,7 @@ class Picture:
     beats: Mapping[str, Fields] = field(default_factory=dict)
     budget: Fields = field(default_factory=dict)
     model: EngineModel | None = None
+    installed: str = ""
     streams: tuple[Stream, ...] = ()
     dead: tuple[Dead, ...] = ()
     groups: tuple[Group, ...] = ()
