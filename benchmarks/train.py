@@ -26,7 +26,7 @@ from services.ai_engine.training.plan import Plan
 from services.ai_engine.training.rows import Floats
 from services.ai_engine.training.trades import worth_of
 from services.cli.complaint import Complaint
-from services.cli.train.bars import files_of
+from services.cli.train.bars import ALL, files_of
 from services.cli.train.run import Order, Teller, Training, cores, run_training
 
 SYMBOLS = 10
@@ -57,7 +57,7 @@ def run(folder: Path, count: int) -> str:
     try:
         symbols = list(files_of(folder, ()))[:count]
         with tempfile.TemporaryDirectory(prefix="quantum-bench-") as place:
-            order = Order(folder, Path(place) / "model", symbols, Plan(), EXPIRES_MS, cores())
+            order = Order(folder, Path(place) / "model", symbols, Plan(), ALL, EXPIRES_MS, cores())
             done = run_training(order, Teller(bars=False))
     except Complaint as complaint:
         raise BenchmarkFailed(str(complaint)) from None

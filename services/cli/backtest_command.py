@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,7 +89,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
     fee_bps = _number("--fee", fee, Decimal(1_000)) if fee else None
     options = Options(
         data=data,
-        asked=Asked(names, _time("--from", from_), _time("--to", to)),
+        asked=Asked(names, parse_time("--from", from_), parse_time("--to", to)),
         profile=profile,
         model=model,
         config=config,
@@ -185,20 +184,6 @@ def _progress(replay: Replay, *, quiet: bool) -> Iterator[Callable[[int], None]]
                 bar.update(task, completed=minutes, description=f"minutes, {orders} orders")
 
         yield told
-
-
-def _time(option: str, text: str) -> int | None:
-    if not text:
-        return None
-    if text.isdigit() and len(text) == 13:
-        return int(text)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Complaint(
-            f"{option} {text}: give a UTC time such as 2025-05-10 or 2025-05-10T12:00", EXIT_USAGE
-        ) from None
-    return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _number(option: str, text: str, most: Decimal) -> Decimal:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,6 +93,22 @@ def parse_model(folder: Path | None, profile: Profile) -> Path | None:
     except ModelRefused as refused:
         raise Complaint(f"--model {refused}") from None
     return folder
+
+
+def parse_time(option: str, text: str) -> int | None:
+    """Given `2025-05-10`, `2025-05-10T12:00` or epoch milliseconds, return milliseconds; None for nothing. A time without
+    a zone is UTC. Raise Complaint for anything else."""
+    if not text:
+        return None
+    if text.isdigit() and len(text) == 13:
+        return int(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Complaint(
+            f"{option} {text}: give a UTC time such as 2025-05-10 or 2025-05-10T12:00", EXIT_USAGE
+        ) from None
+    return int((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def parse_symbols(text: str, market: str) -> tuple[tuple[str, ...], int]:

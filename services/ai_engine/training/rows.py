@@ -106,7 +106,7 @@ def series_of(number: int, bars: Iterable[Bar], plan: Plan, notes: LeaderNotes |
                 raise TrainingFault(f"{bar.symbol}: the bar of {bar.open_ms} is {fault}; fetch the file anew")
         digest.update(f"{bar.open_ms},{bar.open},{bar.high},{bar.low},{bar.close},{bar.volume}\n".encode())
     if not taken.end_ms:
-        raise TrainingFault("a symbol has no bars at all; fetch its file anew")
+        raise TrainingFault("a symbol has no bars in that time; give other times, or fetch its file anew")
     rows = _labelled(number, taken, plan)
     return Series(rows, len(taken.logs), taken.missing, taken.end_ms[0], taken.end_ms[-1], digest.hexdigest())
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,16 @@ from services.cli.complaint import Complaint
 from services.paper_exchange.market.csv_files import FileFault, bar_files, funding_files, read_funding, rows
 
 VERB = "train"
+
+
+class Span(NamedTuple):
+    """Which bars to take, by when they open; the end is excluded."""
+
+    from_ms: int
+    until_ms: int
+
+
+ALL = Span(0, 2**63 - 1)
 
 
 def files_of(folder: Path, symbols: Sequence[str]) -> dict[str, Path]:
@@ -32,14 +43,15 @@ def leader_file(folder: Path, leader: str) -> Path | None:
     return bar_files(folder).get(leader)
 
 
-def bars_of(path: Path, symbol: str) -> Iterator[Bar]:
-    """Given a file, yield its bars. Raise TrainingFault naming file and line."""
+def bars_of(path: Path, symbol: str, span: Span = ALL) -> Iterator[Bar]:
+    """Given a file, yield its bars of a span of time. Raise TrainingFault naming file and line."""
     before_ms = 0
     try:
         for line, row in rows(path, columns=6, first_name="open_time"):
             bar = _bar(path, line, row, symbol, before_ms)
             before_ms = bar.open_ms
-            yield bar
+            if span.from_ms <= bar.open_ms < span.until_ms:
+                yield bar
     except FileFault as fault:
         raise TrainingFault(str(fault)) from None
 

@@ -25,7 +25,7 @@ from services.ai_engine.training.rows import LeaderNotes, Rows, Series, leader_n
 from services.ai_engine.training.trades import Funding
 from services.ai_engine.training.trainer import Map, Trained, train
 from services.cli.complaint import Complaint
-from services.cli.train.bars import VERB, bars_of, files_of, funding_of, leader_file
+from services.cli.train.bars import VERB, Span, bars_of, files_of, funding_of, leader_file
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Order:
     out: Path
     symbols: Sequence[str]
     plan: Plan
+    span: Span
     expires_ms: int
     jobs: int
 
@@ -59,6 +60,7 @@ class FeatureTask:
     number: int
     symbol: str
     path: Path
+    span: Span
     plan: Plan
     notes: LeaderNotes | None
 
@@ -151,9 +153,12 @@ def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) ->
     series: list[Series] = []
     with teller.phase("features", len(files) + 1) as tick:
         if leads is not None:
-            notes = leader_notes(bars_of(leads, plan.leader), plan)
+            notes = leader_notes(bars_of(leads, plan.leader, order.span), plan)
         tick()
-        tasks = [FeatureTask(number, name, path, plan, notes) for number, (name, path) in enumerate(files.items())]
+        tasks = [
+            FeatureTask(number, name, path, order.span, plan, notes)
+            for number, (name, path) in enumerate(files.items())
+        ]
         for one in run(feature_pass, tasks):
             series.append(one)
             tick()
@@ -166,7 +171,7 @@ def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) ->
 def feature_pass(task: FeatureTask) -> Series:
     """Given a task, return the symbol's rows. Raise TrainingFault."""
     first = MomentumModel(version="", horizon_bars=task.plan.horizon_bars)
-    return series_of(task.number, bars_of(task.path, task.symbol), task.plan, task.notes, first.predict)
+    return series_of(task.number, bars_of(task.path, task.symbol, task.span), task.plan, task.notes, first.predict)
 
 
 def cores() -> int:

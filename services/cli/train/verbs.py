@@ -14,7 +14,7 @@ import typer
 from services.ai_engine.model_files import ModelRefused, load_model
 from services.ai_engine.settings import AiSettings
 from services.cli.complaint import Complaint
-from services.cli.options import EXIT_USAGE, parse_symbols
+from services.cli.options import EXIT_USAGE, parse_symbols, parse_time
 from services.cli.train.page import page
 
 MINUTE_MS = 60_000
@@ -40,6 +40,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of <SYMBOL>-1m.csv[.gz], or a recording.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The model's folder; it must not be there yet.")],
     symbols: Annotated[str, typer.Option(help="Which to learn from, such as BTCUSDT,ETHUSDT; else all.")] = "",
+    from_: Annotated[str, typer.Option("--from", metavar="TIME", help="2025-05-10 or 2025-05-10T12:00, UTC.")] = "",
+    to: Annotated[str, typer.Option(metavar="TIME", help="Up to here, excluded; backtest on what comes after.")] = "",
     interval: Annotated[str, typer.Option(help="How often is decided: 15m or 1h.")] = "15m",
     horizon: Annotated[str, typer.Option(help="How far ahead: 1h to 4h.")] = "4h",
     folds: Annotated[int, typer.Option(min=2, max=50, help="Stretches of time that are judged.")] = 5,
@@ -67,17 +69,20 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
         raise Complaint(f"train: --horizon {horizon}: give 1h to 4h; below an hour nothing pays its fees", EXIT_USAGE)
     expires_ms = parse_span("--expires", expires) * MINUTE_MS
     names, _ = parse_symbols(symbols, "csv:")
+    first_ms, end_ms = parse_time("--from", from_), parse_time("--to", to)
     for name in THREADS:
         os.environ.setdefault(name, "1")
     # Loading numpy takes a moment that no other verb should wait for; its libraries read THREADS only then.
     from services.ai_engine.training.plan import Plan  # noqa: PLC0415
+    from services.cli.train.bars import ALL, Span  # noqa: PLC0415
     from services.cli.train.run import Order, Teller, cores, run_training  # noqa: PLC0415
 
     plan = Plan(
         decision_ms=INTERVALS[interval] * MINUTE_MS, horizon_bars=minutes, folds=folds, seed=seed,
         taker_fee_bps=taker_fee_bps, slippage_bps=slippage_bps, margin_bps=_default("ai_edge_margin_bps"),
     )  # fmt: skip
-    order = Order(data.expanduser(), out.expanduser(), names, plan, expires_ms, jobs or cores())
+    span = Span(first_ms or ALL.from_ms, end_ms or ALL.until_ms)
+    order = Order(data.expanduser(), out.expanduser(), names, plan, span, expires_ms, jobs or cores())
     done = run_training(order, Teller(bars=sys.stderr.isatty()))
     show(done.model.card.model_dump(), page(done.model.card), as_json=json)
     if not json:

@@ -74,7 +74,7 @@ def test_a_contradictory_bar_and_one_out_of_order_are_faults_by_name() -> None:
         series([*BARS[:10], wrong, *BARS[11:]])
     with pytest.raises(TrainingFault, match="is late"):
         series([*BARS[:10], BARS[3]])
-    with pytest.raises(TrainingFault, match="no bars at all"):
+    with pytest.raises(TrainingFault, match="no bars in that time"):
         series([])
 
 

@@ -45,7 +45,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(data: Path, out: Path, **changed: object) -> None:
     options = {
         "symbols": "", "interval": "15m", "horizon": "1h", "folds": 3, "seed": 1, "expires": "30d", "jobs": 1,
-        "taker_fee_bps": 5.0, "slippage_bps": 1.0, "json": False,
+        "taker_fee_bps": 5.0, "slippage_bps": 1.0, "json": False, "from_": "", "to": "",
     } | changed  # fmt: skip
     verbs.train(data, out, **options)  # type: ignore[arg-type]  # each option has its own type
 
@@ -166,6 +166,14 @@ def test_a_bad_line_is_told_by_its_place(line: str, words: str, tmp_path: Path) 
     assert words in complaint(tmp_path / "klines", tmp_path / "model")
 
 
+def test_only_the_bars_of_the_time_that_was_asked_for_are_used(walk: Path, tmp_path: Path) -> None:
+    first = given.START_MS
+    trained(walk, tmp_path / "model", from_=str(first + 60 * 60_000), to=str(first + 10 * DAY_BARS * 60_000), folds=2)
+    card = load_model(tmp_path / "model").card
+    assert (card.from_ms, card.until_ms) == (first + 61 * 60_000, first + 10 * DAY_BARS * 60_000)
+    assert "no bars in that time" in complaint(walk, tmp_path / "other", to="2001-01-01")
+
+
 def test_a_torn_file_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "klines", "BTCUSDT", 1, 1)
     path.write_bytes(path.read_bytes()[:-50])
@@ -199,6 +207,7 @@ def test_a_process_that_is_killed_is_one_line() -> None:
         ({"horizon": "30m"}, "--horizon 30m: give 1h to 4h"),
         ({"horizon": "soon"}, "--horizon soon: give a time"),
         ({"expires": "0d"}, "--expires 0d: give a time"),
+        ({"to": "tomorrow"}, "--to tomorrow: give a UTC time"),
         ({"symbols": "btc!"}, "is not a symbol"),
     ],
 )
