@@ -27,7 +27,7 @@ from services.backtest.result import result_of
 from services.backtest.summary import summary
 from services.cli.complaint import Complaint
 from services.cli.env_files import OURS, shipped_folder
-from services.cli.options import EXIT_USAGE
+from services.cli.options import EXIT_USAGE, parse_time
 from services.cli.process import resident_mib
 from services.cli.signals import StopSignals
 from services.paper_exchange.market.csv_files import FileFault

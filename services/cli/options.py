@@ -96,8 +96,8 @@ def parse_model(folder: Path | None, profile: Profile) -> Path | None:
 
 
 def parse_time(option: str, text: str) -> int | None:
-    """Given `2025-05-10`, `2025-05-10T12:00` or epoch milliseconds, return milliseconds; None for nothing. A time without
-    a zone is UTC. Raise Complaint for anything else."""
+    """Given `2025-05-10`, `2025-05-10T12:00` or epoch milliseconds, return milliseconds; None for nothing. A time
+    without a zone is UTC. Raise Complaint for anything else."""
     if not text:
         return None
     if text.isdigit() and len(text) == 13:
