@@ -79,6 +79,10 @@ docs: $(DEV_STAMP) ## Write docs/settings.md, docs/streams.md and docs/metrics.m
 	$(PYTHON) -m services.cli.streams_page docs/streams.md
 	$(PYTHON) -m services.cli.metrics_page docs/metrics.md
 
+.PHONY: man
+man: $(RUN_STAMP) ## Write the manual pages into man/, from the command itself: man -l man/quantum.1
+	@$(PYTHON) -m services.cli.man_pages man
+
 .PHONY: lint-metrics
 lint-metrics: $(DEV_STAMP) ## Check alert rules and dashboard, with promtool where it is installed
 	@$(PYTHON) -m pytest tests/unit/test_monitoring.py -rs

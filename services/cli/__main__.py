@@ -11,6 +11,7 @@ from quantum_common.version import build_id
 from services.cli import backtest_command, governor_verbs
 from services.cli.alerts import verbs as alerts_verbs
 from services.cli.complaint import Complaint
+from services.cli.completion import symbols as symbols_of
 from services.cli.config import verbs as config_verbs
 from services.cli.deploy import verbs as deploy_verbs
 from services.cli.dry_run import DryRun
@@ -129,7 +130,9 @@ def redis_users(
 
 @ledger_app.command("verify")
 def ledger_verify(
-    symbol: Annotated[str | None, typer.Argument(help="One symbol; all where it is left out.")] = None,
+    symbol: Annotated[
+        str | None, typer.Argument(help="One symbol; all where it is left out.", autocompletion=symbols_of)
+    ] = None,
     dir_: RunDir = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
 ) -> None:
@@ -142,7 +145,7 @@ def ledger_verify(
 
 @ledger_app.command("rebuild")
 def ledger_rebuild(
-    symbol: Annotated[str | None, typer.Argument(help="The symbol.")] = None,
+    symbol: Annotated[str | None, typer.Argument(help="The symbol.", autocompletion=symbols_of)] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every ledger.")] = False,  # noqa: FBT002
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for by an operator",
     dir_: RunDir = None,
@@ -167,7 +170,7 @@ def reconcile(
 
 @reconcile_app.command("release")
 def reconcile_release(
-    symbol: Annotated[str, typer.Argument(help="The symbol that is on hold.")],
+    symbol: Annotated[str, typer.Argument(help="The symbol that is on hold.", autocompletion=symbols_of)],
     reason: Annotated[str, typer.Option(help="Why, for the record.")],
     dir_: RunDir = None,
     dry_run: DryRun = False,  # noqa: FBT002

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from quantum_common.state import TradingState
+from services.cli.completion import plans
 from services.cli.dry_run import DryRun
 from services.cli.explain import run_explain
 from services.cli.formula_check import run_check
@@ -75,7 +76,7 @@ Recording = Annotated[Path | None, typer.Option("--from", metavar="DIR", help="A
 
 @governor_app.command("explain")
 def explain(
-    plan_id: Annotated[str, typer.Argument(help="The plan, as it stands in apply.plan.")],
+    plan_id: Annotated[str, typer.Argument(help="The plan, as it stands in apply.plan.", autocompletion=plans)],
     from_: Recording = None,
     dir_: RunDir = None,
 ) -> None:

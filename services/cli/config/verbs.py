@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.completion import symbols
 from services.cli.config.allowlist import Options, run_add, run_remove, run_show
 from services.cli.config.check import run_check
 from services.cli.dry_run import DryRun
@@ -36,7 +37,7 @@ def check(
     raise typer.Exit(run_check(dir_, offline=offline, as_json=json))
 
 
-Symbols = Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTCUSDT.")]
+Symbols = Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTCUSDT.", autocompletion=symbols)]
 Engine = Annotated[bool, typer.Option("--engine", help="AI_SYMBOLS too, which the engine reads at its start.")]
 Reload = Annotated[bool, typer.Option("--reload", help="Have the services concerned take it up at once.")]
 
@@ -52,7 +53,7 @@ def allowlist_show(
 
 @allowlist_app.command("add")
 def allowlist_add(
-    symbols: Symbols,
+    symbol: Symbols,
     engine: Engine = False,  # noqa: FBT002
     dry_run: DryRun = False,  # noqa: FBT002
     reload: Reload = False,  # noqa: FBT002
@@ -60,12 +61,12 @@ def allowlist_add(
     dir_: ConfigDir = None,
 ) -> None:
     """Add symbols to every allowlist; all files change, or none does."""
-    raise typer.Exit(run_add(symbols, dir_, Options(engine=engine, force=force, dry_run=dry_run, reload=reload)))
+    raise typer.Exit(run_add(symbol, dir_, Options(engine=engine, force=force, dry_run=dry_run, reload=reload)))
 
 
 @allowlist_app.command("remove")
 def allowlist_remove(
-    symbols: Symbols,
+    symbol: Symbols,
     engine: Engine = False,  # noqa: FBT002
     dry_run: DryRun = False,  # noqa: FBT002
     reload: Reload = False,  # noqa: FBT002
@@ -73,4 +74,4 @@ def allowlist_remove(
     dir_: ConfigDir = None,
 ) -> None:
     """Take symbols off every allowlist; all files change, or none does. One with a position becomes close-only."""
-    raise typer.Exit(run_remove(symbols, dir_, Options(engine=engine, force=force, dry_run=dry_run, reload=reload)))
+    raise typer.Exit(run_remove(symbol, dir_, Options(engine=engine, force=force, dry_run=dry_run, reload=reload)))

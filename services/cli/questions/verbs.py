@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.complaint import Complaint
+from services.cli.completion import plans, symbols
 from services.cli.health.command import run_health
-from services.cli.health.limits import limits_of
 from services.cli.options import parse_duration
 from services.cli.questions.answer import Manner
 from services.cli.questions.gates import run_gates
@@ -25,21 +24,11 @@ Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often t
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 90s, 10m, 24h.")]
 
 
-def _symbols(incomplete: str) -> list[str]:
-    """Return the symbols of the settings that begin so, for the shell; none where there are no settings."""
-    try:
-        return [name for name in limits_of("completion", None).symbols if name.startswith(incomplete.upper())]
-    except Complaint:
-        return []
-
-
 def _streams(incomplete: str) -> list[str]:
     return [name for name in (*NAMES, *(f"{one}.dead" for one in NAMES[:4])) if name.startswith(incomplete)]
 
 
-OneSymbol = Annotated[
-    str | None, typer.Argument(help="One symbol; each where it is left out.", autocompletion=_symbols)
-]
+OneSymbol = Annotated[str | None, typer.Argument(help="One symbol; each where it is left out.", autocompletion=symbols)]
 
 
 def register(app: typer.Typer) -> None:
@@ -78,7 +67,9 @@ def why(
 
 
 def trace(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="A wish, plan, order, client order or trade.")],
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="A wish, plan, order, client order or trade.", autocompletion=plans)
+    ],
     json: Json = False,  # noqa: FBT002
     watch: Watch = False,  # noqa: FBT002
     every: Every = "2s",
@@ -134,7 +125,7 @@ def lag(
 
 def tail(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command line
     stream: Annotated[str, typer.Argument(help=f"{', '.join(NAMES[:-1])} or {NAMES[-1]}.", autocompletion=_streams)],
-    symbol: Annotated[str | None, typer.Option(help="Entries of this symbol alone.", autocompletion=_symbols)] = None,
+    symbol: Annotated[str | None, typer.Option(help="Entries of this symbol alone.", autocompletion=symbols)] = None,
     gate: Annotated[str | None, typer.Option(help="Entries with this gate alone.")] = None,
     decision: Annotated[str | None, typer.Option(help="EXECUTE, BLOCKED; of permits ALLOW, REFUSE.")] = None,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="All from so long ago.")] = "",

@@ -265,7 +265,7 @@ def test_findings_are_told_once_by_file_and_line_with_a_sum(folder: Path, capsys
     assert check.run_check(folder, offline=True, as_json=False) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0].rpartition("/")[2] for line in lines[:2]] == ["cli.env", "common.env"]
-    assert lines[2] == f"{folder}: 8 files, {keys} keys, 12 symbols: 2 errors"
+    assert lines[2] == f"{folder}: {len(texts)} files, {keys} keys, 12 symbols: 2 errors"
     assert lines[3] == "the exchange and Redis were not asked (--offline)"
 
 

@@ -1,0 +1,34 @@
+"""What the shell offers behind a verb: symbols of the settings, and the newest plans. It never says a word: where there
+is nothing to be had, there is nothing to offer."""
+
+from typing import Any
+
+from quantum_common.keys import Keys
+from services.cli.complaint import Complaint
+from services.cli.health.limits import limits_of
+from services.cli.redis_link import GONE, connect
+from services.cli.target import address_of, settings_of
+
+VERB = "completion"
+PLANS_OFFERED = 50
+WITHIN_S = 0.5
+
+
+def symbols(incomplete: str) -> list[str]:
+    """Given what was typed so far, return the symbols of the settings that begin so."""
+    try:
+        return [name for name in limits_of(VERB, None).symbols if name.startswith(incomplete.upper())]
+    except Complaint:
+        return []
+
+
+def plans(incomplete: str) -> list[str]:
+    """Given what was typed so far, return the ids of the newest plans that begin so, the newest first."""
+    try:
+        settings = settings_of(VERB, None)
+        with connect(address_of(settings), timeout_s=WITHIN_S) as redis:
+            rows: Any = redis.xrevrange(Keys(settings.quantum_key_prefix).plans, count=PLANS_OFFERED)
+    except (Complaint, *GONE):
+        return []
+    named = [fields["plan_id"] for _, fields in rows if "plan_id" in fields]
+    return [plan_id for plan_id in named if plan_id.startswith(incomplete)]
