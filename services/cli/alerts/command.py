@@ -7,8 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import orjson
@@ -20,6 +18,7 @@ from quantum_common.log import Log, setup
 from quantum_common.settings import SettingsError, load
 from services.cli.alerts.channels import Channel, NotDelivered, channels_of
 from services.cli.alerts.decide import Kind, Notice, Standing
+from services.cli.alerts.given import Given
 from services.cli.alerts.look import Seen, look
 from services.cli.alerts.record import (
     Acknowledged,
@@ -32,6 +31,7 @@ from services.cli.alerts.record import (
 from services.cli.alerts.settings import AlertsSettings
 from services.cli.alerts.watch import Watcher
 from services.cli.complaint import Complaint
+from services.cli.dry_run import only_said
 from services.cli.health.check import Level
 from services.cli.redis_link import connect
 from services.cli.spans import span
@@ -40,15 +40,6 @@ from services.cli.target import address_of, environ_of
 SERVICE = "alerts"
 VERB = "alerts"
 DEAD_AFTER_MS = 90_000  # the longest pause between two looks, and what a look may take
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the command line said: the run's folder, and channels in place of those of the settings."""
-
-    folder: Path | None = None
-    webhook_file: Path | None = None
-    command: str = ""
 
 
 def settings_of(given: Given) -> tuple[AlertsSettings, Mapping[str, str]]:
@@ -148,7 +139,7 @@ def run_list(given: Given, *, as_json: bool) -> int:
     return 1 if told else 0
 
 
-def run_acknowledge(given: Given, name: str, subject: str) -> int:
+def run_acknowledge(given: Given, name: str, subject: str, *, dry_run: bool = False) -> int:
     """Take note of what stands under a name, so that it is not repeated. Raise Complaint where nothing does."""
     settings, _ = settings_of(given)
     record, acknowledged = _remembered(settings)
@@ -156,6 +147,9 @@ def run_acknowledge(given: Given, name: str, subject: str) -> int:
     if not meant:
         stands = ", ".join(f"{one.name} {one.subject}".strip() for one in record.standing) or "nothing"
         raise Complaint(f"alerts: no alert {f'{name} {subject}'.strip()} stands; what does: {stands}", status=1)
+    said = [f"acknowledged: {f'{one.name} {one.subject}'.strip()}, not repeated until it is over" for one in meant]
+    if dry_run:
+        return only_said(*(f"would be {line}" for line in said))
     now_ms, who = time.time_ns() // 1_000_000, getpass.getuser()
     living = {(one.name, one.subject, one.since_ms) for one in record.standing}
     kept = [one for one in acknowledged.entries if (one.name, one.subject, one.since_ms) in living]
@@ -168,8 +162,7 @@ def run_acknowledge(given: Given, name: str, subject: str) -> int:
         write_acknowledged(settings.alerts_state_file, Acknowledged(entries=(*kept, *new)))
     except OSError as error:
         raise Complaint(f"{settings.alerts_state_file.parent}: cannot be written: {error.strerror}") from None
-    for one in meant:
-        sys.stdout.write(f"acknowledged: {f'{one.name} {one.subject}'.strip()}, not repeated until it is over\n")
+    sys.stdout.write("".join(f"{line}\n" for line in said))
     return 0
 
 

@@ -81,7 +81,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(tmp_path: Path, unbuffer
 def test_every_verb_that_writes_has_a_dry_run() -> None:
     writing = {
         "halt", "reduce", "resume", "flatten", "reconcile release", "ledger rebuild", "redis-users", "allowlist add",
-        "allowlist remove",
+        "allowlist remove", "alerts ack",
     }  # fmt: skip
     for words in writing:
         found: Any = typer.main.get_command(command.app)
