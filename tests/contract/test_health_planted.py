@@ -98,3 +98,12 @@ def test_each_trouble_is_named_by_its_check_and_says_what_to_do(planted: Planted
     found = {(one.name, one.subject): one for one in checklist(planted)}
     assert found[name, subject].level is level
     assert found[name, subject].words
+
+
+def test_rates_are_of_the_time_that_could_be_read_where_there_is_more_than_that(planted: Planted) -> None:
+    for number in range(40):
+        planted.result("ETHUSDT", f"eth{number}", 60_000 - number * 1_000)
+    limits = limits_of("health", None)
+    picture = collect(planted.redis, KEYS, limits.symbols, planted.now_ms - limits.window_ms, entries_max=30)
+    found = {one.name: one.figure for one in judge(picture, limits, planted.now_ms)}
+    assert found["executions"].startswith("30 in 50.0 s, 36.0 a minute")

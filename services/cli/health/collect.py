@@ -28,7 +28,7 @@ from quantum_common.version import build_id
 from services.cli.health.picture import Dead, Fields, Group, Picture, Stream, Symbol, Window
 from services.cli.redis_link import Entry, written_ms
 
-WINDOW_ENTRIES_MAX = 4_000  # of one stream; more are not needed to tell shares
+WINDOW_ENTRIES_MAX = 2_000  # of one stream; more are not needed to tell shares and rates
 SCAN_COUNT = 1000
 PER_SYMBOL = 6
 SETTINGS_READ = ("appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")

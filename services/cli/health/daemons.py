@@ -56,7 +56,7 @@ def _heartbeat(service: str, beat: Fields | None, now_ms: int) -> Check:
     started_ms, handled = whole(beat.get("started_ms")) or now_ms, beat.get("handled", "0")
     last_ms = whole(beat.get("last_message_ms"))
     moved = f", the last {span(max(now_ms - last_ms, 0))} ago" if last_ms else ""
-    figure = f"{span(max(age_ms, 0))} ago, {status}, up {span(now_ms - started_ms)}, handled {handled}{moved}"
+    figure = f"{span(max(age_ms, 0))} ago, {status}, handled {handled}{moved}, up {span(now_ms - started_ms)}"
     lost = whole(beat.get("lost")) or 0
     words = ""
     if age_ms > BEAT_MS_MAX:

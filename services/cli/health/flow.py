@@ -26,8 +26,9 @@ SERVICE_OF = {GROUP_P33: "position-state-brain"}
 
 def flow(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     """Given a picture, return the verdicts on what flows."""
-    yield _executions(picture, limits)
-    yield _unlisted(picture, limits)
+    reach_ms = min(now_ms - picture.window(RESULTS).since_ms, limits.window_ms)
+    yield _executions(picture, limits, reach_ms)
+    yield _unlisted(picture, reach_ms)
     yield _allowlists(limits)
     for stream in picture.streams:
         yield _stream(stream, now_ms)
@@ -35,7 +36,7 @@ def flow(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
         yield _consumer(group, picture, limits, now_ms)
     yield from _dead(picture, limits, now_ms)
     yield from _permits(picture, limits, now_ms)
-    yield from _gates(picture, limits)
+    yield from _gates(picture, reach_ms)
 
 
 def gates(picture: Picture, eval_type: EvalType) -> Counter[str]:
@@ -61,25 +62,26 @@ def unit_of(group: str) -> str:
     return f"quantum-{SERVICE_OF.get(group, group)}"
 
 
-def _executions(picture: Picture, limits: Limits) -> Check:
+def _executions(picture: Picture, limits: Limits, reach_ms: int) -> Check:
+    """`reach_ms` is how far back the results were read: not all of the window where there were too many."""
     done = sum(fields.get("executed") == "True" for _, fields in picture.window(RESULTS).entries)
-    minutes = limits.window_ms / 60_000
+    minutes = reach_ms / 60_000
     least = limits.executions_min
     words = "fewer than asked for: quantum why" if done < least else ""
-    figure = f"{done} in {span(limits.window_ms)}, {done / minutes:.1f} a minute"
+    figure = f"{done} in {span(reach_ms)}, {done / minutes:.1f} a minute"
     limit = f"{least}" if least else ""
     return Check("executions", "", graded(Level.OK, bad=bool(words)), figure, limit, words)
 
 
-def _unlisted(picture: Picture, limits: Limits) -> Check:
+def _unlisted(picture: Picture, reach_ms: int) -> Check:
     tried = Counter(
         fields.get("symbol", "") for _, fields in picture.window(RESULTS).entries if fields.get("gate") in UNLISTED
     )
     if not tried:
-        return Check("unlisted", "", Level.OK, f"0 in {span(limits.window_ms)}", "0")
+        return Check("unlisted", "", Level.OK, f"0 in {span(reach_ms)}", "0")
     told = ", ".join(f"{symbol} {count}" for symbol, count in tried.most_common(5))
     words = f"{told}; take it out of AI_SYMBOLS or into all three allowlists"
-    return Check("unlisted", "", Level.WARN, f"{tried.total()} in {span(limits.window_ms)}", "0", words)
+    return Check("unlisted", "", Level.WARN, f"{tried.total()} in {span(reach_ms)}", "0", words)
 
 
 def _allowlists(limits: Limits) -> Check:
@@ -101,7 +103,7 @@ def _stream(stream: Stream, now_ms: int) -> Check:
     if not stream.last_id:
         return Check("stream", stream.name, Level.OK, "empty")
     age = span(max(now_ms - written_ms(stream.last_id), 0))
-    return Check("stream", stream.name, Level.OK, f"length {stream.length}, last {stream.last_id}, {age} ago")
+    return Check("stream", stream.name, Level.OK, f"{age} ago, length {stream.length}, last {stream.last_id}")
 
 
 def _consumer(group: Group, picture: Picture, limits: Limits, now_ms: int) -> Check:
@@ -170,17 +172,17 @@ def shares(found: Counter[str]) -> str:
     return ", ".join(f"{gate} {100 * count / found.total():.0f} % ({count})" for gate, count in found.most_common())
 
 
-def _gates(picture: Picture, limits: Limits) -> Iterator[Check]:
+def _gates(picture: Picture, reach_ms: int) -> Iterator[Check]:
     for eval_type in EvalType:
         found = gates(picture, eval_type)
         if not found:
-            yield Check("gates", eval_type, Level.OK, f"no plan in {span(limits.window_ms)}")
+            yield Check("gates", eval_type, Level.OK, f"no plan in {span(reach_ms)}")
             continue
         refused = {gate for gate in found if gate != "executed" and gate not in HARMLESS_FOR_EXITS}
         bad = eval_type is EvalType.EXIT and bool(refused)
-        words = f"exits that would close were not executed: quantum gates --since {_minutes(limits)}" if bad else ""
+        words = (
+            f"exits that would close were not executed: quantum gates --since {max(reach_ms // 60_000, 1)}m"
+            if bad
+            else ""
+        )
         yield Check("gates", eval_type, graded(Level.OK, warn=bad), shares(found), "", words)
-
-
-def _minutes(limits: Limits) -> str:
-    return f"{max(limits.window_ms // 60_000, 1)}m"

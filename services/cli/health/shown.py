@@ -51,7 +51,8 @@ def _rows(table: Table, check: Check) -> None:
     if check.subject:
         name.append(f" {check.subject}", "bold")
     limit = f"  limit {check.limit}" if check.limit else ""
-    table.add_row(Text(f"{check.level:<4}", STYLES[check.level]), name, Text.assemble(check.figure, (limit, "dim")))
+    figure = Text.assemble(check.figure, (limit, "dim"), overflow="ellipsis", no_wrap=check.level is Level.OK)
+    table.add_row(Text(f"{check.level:<4}", STYLES[check.level]), name, figure)
     if check.words:
         todo = Text.assemble((f"→ {check.words}", STYLES[check.level]), (f"  {anchor(check)}", "dim"))
         table.add_row("", "", todo)

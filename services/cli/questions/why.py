@@ -129,7 +129,7 @@ def _told(threads: list[Thread], now_ms: int) -> Line:
     step = standing(newest, now_ms)
     plan_id = newest.said("plan_id")
     if step.mark is Mark.DONE:
-        words = f"the last wish was executed {span(now_ms - newest.began_ms)} ago: {newest.done()}"
+        words = f"last executed {span(now_ms - newest.began_ms)} ago: {newest.done()}"
         return Line(How.TRADES, "exchange", words, newest.began_ms, None, plan_id)
     if step.mark is Mark.WAITING:
         young = now_ms - newest.began_ms <= UNDER_WAY_MS

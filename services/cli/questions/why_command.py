@@ -51,7 +51,8 @@ def explained(picture: Picture, limits: Limits, wanted: str | None, now_ms: int)
     names = [wanted] if wanted else [name for name in picture.symbols if _matters(name, picture, limits)]
     found = [why(name, picture, every, known, limits, now_ms) for name in names]
     good = not every and all(How.STOPPED not in {one.entries.how, one.exits.how} for one in found)
-    headline, style = _headline(every, found, known, limits, now_ms)
+    reach_ms = min(now_ms - picture.window("apply.result").since_ms, limits.window_ms)
+    headline, style = _headline(every, found, known, now_ms, reach_ms)
     lines: list[RenderableType] = [Text(headline, style)]
     lines += [Text.assemble(("  also ", "dim"), f"{cause.name}: {cause.words}") for cause in every[1:]]
     lines.append(_table(found, {cause.name for cause in every}, now_ms))
@@ -65,7 +66,7 @@ def _matters(name: str, picture: Picture, limits: Limits) -> bool:
 
 
 def _headline(
-    every: Sequence[Cause], found: Sequence[Why], known: Sequence[Thread], limits: Limits, now_ms: int
+    every: Sequence[Cause], found: Sequence[Why], known: Sequence[Thread], now_ms: int, reach_ms: int
 ) -> tuple[str, str]:
     """Return the one line that an operator must understand at night."""
     if every:
@@ -75,14 +76,14 @@ def _headline(
         line = found[0].entries
         since = f", for {span(now_ms - line.since_ms)}" if line.since_ms and line.how is not How.TRADES else ""
         return f"{found[0].symbol} {line.how}: {line.words}{since}", f"bold {STYLES[line.how]}"
-    lately = [one for one in known if one.began_ms >= now_ms - limits.window_ms and one.said("executed") == "True"]
+    lately = [one for one in known if one.began_ms >= now_ms - reach_ms and one.said("executed") == "True"]
     kinds = Counter(one.said("eval_type") for one in lately)
     if lately:
         told = f"{kinds[EvalType.ENTRY]} entries and {kinds[EvalType.EXIT]} exits"
-        return f"TRADING: {told} executed in the last {span(limits.window_ms)}", "bold green"
+        return f"TRADING: {told} executed in the last {span(reach_ms)}", "bold green"
     reasons = Counter(one.entries.gauge.gate if one.entries.gauge else one.entries.stage for one in found)
     told = ", ".join(f"{reason} on {count}" for reason, count in reasons.most_common(3))
-    return f"NOTHING EXECUTED in the last {span(limits.window_ms)}: {told or 'no symbol'}", "bold yellow"
+    return f"NOTHING EXECUTED in the last {span(reach_ms)}: {told or 'no symbol'}", "bold yellow"
 
 
 def _table(found: Sequence[Why], told: set[str], now_ms: int) -> Table:
@@ -100,7 +101,7 @@ def _cells(line: Line, told: set[str], now_ms: int) -> tuple[Text, Text, Text]:
     words = Text("as all, see above" if line.stage in told else line.words)
     if line.since_ms and line.how is not How.TRADES:
         words.append(f", for {span(now_ms - line.since_ms)}", "dim")
-    if line.plan_id:
+    if line.plan_id and line.how is not How.TRADES:
         words.append(f"  plan {line.plan_id}", "dim")
     return Text(line.how, STYLES[line.how]), Text(line.stage, "dim"), words
 
