@@ -45,8 +45,12 @@ lint: $(DEV_STAMP) ## ruff (rules and format) and mypy
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
+# The backtest's neighbours ask for other releases than ours, so each has a virtual environment of its own. Where one
+# cannot be had here, its table says so.
+NEIGHBOURS := $(if $(findstring backtest,$(ARGS)),.venv-nautilus/.stamp .venv-freqtrade/.stamp)
+
 .PHONY: bench
-bench: $(BENCH_STAMP) ## Run the benchmarks and print their tables; ARGS="sustained --minutes 10" picks one
+bench: $(BENCH_STAMP) $(NEIGHBOURS) ## Run the benchmarks and print their tables; ARGS="sustained --minutes 10" picks one
 	@$(PYTHON) -m benchmarks $(ARGS)
 
 .PHONY: simulate
@@ -90,14 +94,14 @@ lint-metrics: $(DEV_STAMP) ## Check alert rules and dashboard, with promtool whe
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin and hash the requirements anew from requirements*.in
 	@$(PYTHON) -m pip install --quiet uv
-	for name in requirements requirements-dev requirements-bench; do
+	for name in requirements requirements-dev requirements-bench requirements-bench-nautilus requirements-bench-freqtrade; do
 	    $(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links --no-header --output-file "$$name.txt" "$$name.in"
 	done
 
 .PHONY: clean
 clean: ## Remove .venv and what the tools left
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) .venv-nautilus .venv-freqtrade .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The requirements are whole, pinned and hashed, so nothing is left for pip to resolve: --no-deps keeps it from looking
@@ -117,6 +121,18 @@ $(BENCH_STAMP): requirements-bench.txt $(RUN_STAMP)
 	@echo "setting up: the frameworks that the benchmarks compare with (once)"
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.txt
 	touch $@
+
+.venv-%/.stamp: requirements-bench-%.txt | $(PYTHON)
+	@echo "setting up: $*, which the backtest's benchmark compares with (a minute or two, once)"
+	rm -rf .venv-$*
+	$(PYTHON) -m venv --without-pip .venv-$*
+	if $(PYTHON) -m pip --python .venv-$*/bin/python install --quiet --disable-pip-version-check --require-hashes \
+	        --no-deps -r $<; then
+	    touch $@
+	else
+	    rm -rf .venv-$*
+	    echo "$* cannot be installed here; its table will say so" >&2
+	fi
 
 # A bare Debian has python3 without ensurepip: then pip comes from the system's pip, or the venv from virtualenv.
 $(PYTHON):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import bar_to_intent, chain, governor_week, neighbours, snapshot_cycle, sustained, train
+from benchmarks import backtest, bar_to_intent, chain, governor_week, neighbours, snapshot_cycle, sustained, train
 from benchmarks.children import BenchmarkFailed
 from services.cli.embedded_redis import EmbeddedRedisError, Fsync
 
@@ -69,6 +69,11 @@ def run_bar(options: argparse.Namespace) -> None:
     _print(bar_to_intent.measure(options.symbols or bar_to_intent.SYMBOLS))
 
 
+def run_backtest(options: argparse.Namespace) -> None:
+    """Print the backtest's speed over real bars, beside its neighbours."""
+    _print(backtest.run(options.data or options.klines, options.bars))
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "all": run_all,
     "chain": run_chain,
@@ -77,6 +82,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "bar": run_bar,
     "governor": run_governor,
     "neighbours": run_neighbours,
+    "backtest": run_backtest,
     "train": run_train,
 }
 
@@ -112,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
         "--klines", "--data", type=Path, default=governor_week.KLINES,
         help="folder of <SYMBOL>-1m.csv.gz (governor, train)",
     )  # fmt: skip
+    add("--data", type=Path, help="the same (backtest)")
+    add("--bars", type=int, default=0, help="minutes to play (backtest; default: all there are)")
     return parser
 
 

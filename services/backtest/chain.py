@@ -7,6 +7,7 @@ permits and is sent. After every step the exchange's events are booked, so a res
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, cast
 
 from quantum_common.clock import Clock
@@ -124,14 +125,14 @@ class Chain:
     def glance(self, symbols: Collection[str]) -> None:
         """The same for some symbols only: their snapshots, the portfolio, and what the governor watches. Enough where
         nothing else has moved that anybody could read."""
-        self.note_prices(symbols)
+        finish(self.brain.watch.take(self.port.rows(symbols)))
         for symbol in symbols:
             finish(self.brain.drifts.reconcile(self.brain.watch.views[symbol]))
         finish(self.watch.step())
 
-    def note_prices(self, symbols: Collection[str]) -> None:
-        """Have P3.3 see the prices of some symbols: a new best one of a position is remembered on its ledger."""
-        finish(self.brain.watch.take(self.port.rows(symbols)))
+    def note_price(self, symbol: str, price: Decimal) -> None:
+        """Have P3.3 see a mark price of a position between two snapshots."""
+        finish(self.brain.watch.note_price(symbol, price))
 
     def guard(self) -> None:
         """One round of the warden; what it mends is booked."""

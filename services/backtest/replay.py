@@ -1,8 +1,8 @@
 """The loop of a backtest: minute after minute, what the exchange does, what the engine decides, what comes of it.
 
 What costs something is done only where it can matter. The features and the engine's decision see every bar of every
-symbol. All is looked at when an entry may be decided, and what stands open at the close of every minute; in between
-nothing could read it.
+symbol; the account is looked at where an entry may be decided, where somebody wishes for something, and where its worth
+makes the governor act. In between nothing could read it.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,6 +62,7 @@ class Replay:
         self.minutes = 0
         self._point = min(terms.latency_ms * terms.speed // STEP_MS, POINTS - 1)
         self._rounds = 0
+        self._disarms_at = float(min(settings.governor.gov_disarm_drawdown, settings.governor.gov_drawdown_max))
 
     def warm_up(self) -> None:
         """Show the engine its history, and start the chain."""
@@ -83,6 +84,7 @@ class Replay:
 
     def finish(self) -> None:
         """Bring the books to their end, after the last minute or after an interruption."""
+        self.venue.mark()
         self.chain.read_lists()
         self.recorder.close()
         self.curve.finish(self.span.start_ms + self.minutes * MINUTE_MS)
@@ -93,45 +95,49 @@ class Replay:
         """Play the rest of a minute up to a moment of it, and book what happens."""
         if self.venue.point >= point:
             return
-        calm = self.venue.is_calm()
-        straight = calm and not self._bettered(self.venue.best)
-        for moment in (point,) if straight else range(self.venue.point + 1, point + 1):
+        restless = self.venue.restless()
+        for moment in range(self.venue.point + 1, point + 1) if restless else (point,):
             self.clock.move_to(minute_ms + moment * STEP_MS)
-            self.venue.stand(moment, calm=calm)
+            self.venue.stand(moment, restless)
             self._book()
-            bettered = self._bettered(lambda symbol, _: self.venue.price(symbol))
-            if bettered:
-                self.chain.note_prices(bettered)
-
-    def _bettered(self, price: Callable[[str, int], Decimal]) -> list[str]:
-        """Given a price for each symbol and sign, return the positions whose best price so far it beats."""
-        found = []
-        for symbol in self.venue.exposed():
-            ledger = self.board.ledgers[symbol]
-            peak, amount = ledger.peak_price, ledger.position_amt
-            if peak is not None and amount and (price(symbol, 1) > peak if amount > 0 else price(symbol, -1) < peak):
-                found.append(symbol)
-        return found
 
     def _close(self, minute_ms: int) -> None:
-        """At the end of a minute, have the account looked at where something may depend on it."""
+        """At the end of a minute, note what it was worth; where an entry may be decided, have all looked at."""
         close_ms = minute_ms + MINUTE_MS
         self.clock.move_to(close_ms - 1)
-        engine = self.venue.engine
-        exposed = self.venue.exposed()
-        gross = 0.0
+        equity, gross = self.venue.worth()
+        if gross:
+            self._note_peaks(minute_ms)
         if close_ms % self.decision_ms == 0:
             self.chain.look()
-        elif exposed:
-            self.chain.glance(exposed)
-        if exposed:
-            gross = float(self.board.portfolio.gross_exposure_usd) if self.board.portfolio is not None else 0.0
+        elif gross and self._matters(equity):
+            self.chain.glance(self.venue.exposed())
         if self._rounds:
             self._rounds -= 1
             self.chain.guard()
         if self.minutes % LISTS_EVERY_MINUTES == 0:
             self.chain.read_lists()
-        self.curve.take(close_ms, float(engine.account().margin_balance), gross)
+        self.curve.take(close_ms, equity, gross)
+
+    def _note_peaks(self, minute_ms: int) -> None:
+        """Have P3.3 know the best prices of the minute that has closed, for the positions that stood in it. Those that
+        were opened after its first moment may have missed them: of them only the close is known."""
+        began_ms = self.clock.shown_ms(minute_ms)
+        for symbol, amount, _ in self.venue.engine.open_positions():
+            ledger, sign = self.board.ledgers[symbol], 1 if amount > 0 else -1
+            late = self._point and (ledger.opened_ms or 0) > began_ms
+            peak, best = ledger.peak_price, self.venue.price(symbol) if late else self.venue.best(symbol, sign)
+            if peak is not None and (best > peak if amount > 0 else best < peak):
+                self.chain.note_price(symbol, best)
+
+    def _matters(self, equity: float) -> bool:
+        """Return whether the account's worth is one that P3.3 or the governor's watch does something about at once: a
+        new peak, or a fall as deep as the pipeline disarms at."""
+        known = self.board.portfolio
+        if known is None:
+            return True
+        peak = float(known.peak_equity_usd)
+        return equity > peak or peak - equity >= self._disarms_at * peak
 
     def _decide(self, minute_ms: int) -> list[Intent]:
         """Given the minute that has closed, return what the engine wishes for."""
@@ -141,6 +147,8 @@ class Replay:
         wishes = self.engine.decide(number, now_ms, board.ledgers, board.portfolio, rules, self.venue.funding_terms)
         for intent, why in wishes:
             self.recorder.wish(intent, why)
+        if wishes and (minute_ms + MINUTE_MS) % self.decision_ms:
+            self.chain.glance(self.venue.exposed())
         if wishes:
             self.engine.tell_returns(number, self.chain.governor.returns.take)
         return [intent for intent, _ in wishes]

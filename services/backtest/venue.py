@@ -1,12 +1,12 @@
 """The paper exchange in process: its engine, moved along the bars exactly as far as the account can notice.
 
 A minute has four moments, as in a fast replay of the paper exchange: open, one extreme, the other, close. At so few
-the mark price is the last price. A symbol on which the account has nothing is not ticked at all; one on which it has is
-ticked moment by moment only in minutes in which that could do something (`Engine.is_calm`), else once, at the close.
-Before anything is asked of a symbol it is brought to the present, with the very book that the replay would show.
+the mark price is the last price. A symbol is ticked moment by moment only in minutes in which that could do something
+(`Engine.restless`). Before anything is asked of a symbol it is brought to the present, with the very book that the
+replay would show.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 from zlib import crc32
@@ -118,30 +118,35 @@ class Venue:
         funds = minute_ms >= self._funding_ms
         if funds:
             self._fund(minute_ms)
-        if not self.is_calm():
-            for symbol in self.exposed():
-                self.come(symbol)
+        for symbol in self.restless():
+            self.come(symbol)
         return funds
 
-    def stand(self, point: int, *, calm: bool) -> None:
-        """Given a later moment of the minute, let its prices do what they do; where the minute is `calm`, that is to
-        move the marks."""
+    def stand(self, point: int, restless: Iterable[str]) -> None:
+        """Given a later moment of the minute and the symbols on which it may do something, let it do that."""
         self._point = point
-        if calm:
-            self.mark()
-        else:
-            for symbol in self.exposed():
-                self.come(symbol)
+        for symbol in restless:
+            self.come(symbol)
 
     @property
     def point(self) -> int:
         """Return which moment of the minute it is."""
         return self._point
 
-    def is_calm(self) -> bool:
-        """Return whether the rest of this minute can do nothing to the account but move its marks."""
+    def restless(self) -> list[str]:
+        """Return the symbols on which the prices of this minute may do something to the account but move its marks."""
         exposed = self.exposed()
-        return not exposed or self.engine.is_calm({symbol: self._range(symbol) for symbol in exposed})
+        return self.engine.restless({symbol: self._range(symbol) for symbol in exposed}) if exposed else []
+
+    def worth(self) -> tuple[float, float]:
+        """Return equity and gross exposure at the prices of this moment, as statistics: the engine knows them exactly
+        once its marks are brought here."""
+        equity, gross = float(self.engine.account_row().wallet_balance), 0.0
+        for symbol, amount, entry in self.engine.open_positions():
+            price = float(self.price(symbol))
+            equity += float(amount) * (price - float(entry))
+            gross += abs(float(amount)) * price
+        return equity, gross
 
     def _range(self, symbol: str) -> tuple[Decimal, Decimal]:
         bars, places = self.quotes[symbol].bars, self._prices[symbol]

@@ -143,19 +143,35 @@ class Watch:
             left, portfolio = [symbol for symbol, view in written.items() if self.views[symbol] is not view], None
             now_ms = self.clock.now_ms()
 
+    async def note_price(self, symbol: str, mark_price: Decimal) -> None:
+        """Note a mark price that was seen between two snapshots, where it is the best one of an open position."""
+        peak = self._bettered(symbol, mark_price)
+        if peak is not None:
+            await self.store.raise_peaks({symbol: peak})
+
     async def _raise_peaks(self) -> None:
         """Note new best mark prices of open positions."""
         peaks = {}
-        for symbol, book in self.books.books.items():
-            view, folded = self.views.get(symbol), book.folded
-            if view is None or folded.opened_ms is None or folded.peak_price is None or view.mark_price <= 0:
-                continue
-            known = book.peak.price if book.peak and book.peak.opened_ms == folded.opened_ms else folded.peak_price
-            better = view.mark_price > known if folded.position_amt > 0 else view.mark_price < known
-            if better:
-                peaks[symbol] = book.peak = Peak(opened_ms=folded.opened_ms, price=view.mark_price)
+        for symbol, view in self.views.items():
+            peak = self._bettered(symbol, view.mark_price)
+            if peak is not None:
+                peaks[symbol] = peak
         if peaks:
             await self.store.raise_peaks(peaks)
+
+    def _bettered(self, symbol: str, mark_price: Decimal) -> Peak | None:
+        """Given a mark price, return it as the new peak of its symbol's position, None where it is not better."""
+        book = self.books.books.get(symbol)
+        if book is None or mark_price <= 0:
+            return None
+        folded = book.folded
+        if folded.opened_ms is None or folded.peak_price is None:
+            return None
+        known = book.peak.price if book.peak and book.peak.opened_ms == folded.opened_ms else folded.peak_price
+        if not (mark_price > known if folded.position_amt > 0 else mark_price < known):
+            return None
+        book.peak = Peak(opened_ms=folded.opened_ms, price=mark_price)
+        return book.peak
 
 
 def newer(known: PositionView, row: PositionView) -> PositionView:

@@ -20,18 +20,20 @@ def exposed(state: State) -> list[str]:
     return [symbol for symbol, desk in state.desks.items() if desk.open or desk.algos or desk.has_position()]
 
 
-def is_calm(state: State, ranges: Mapping[str, tuple[Decimal, Decimal]]) -> bool:
-    """Given the lowest and highest price of each exposed contract, last and mark alike, return whether nothing can
-    happen: no resting order, no trigger in reach, and margin enough were all contracts at their worst at once."""
+def restless(state: State, ranges: Mapping[str, tuple[Decimal, Decimal]]) -> list[str]:
+    """Given the lowest and highest price of each exposed contract, last and mark alike, return those on which something
+    can happen: an order rests, or a trigger is in reach. All of them, where the margin would not be enough were all
+    contracts at their worst at once."""
+    found = []
     equity, maintenance = state.cross_wallet, ZERO
     for symbol, (low, high) in ranges.items():
         desk = state.desks[symbol]
         if desk.open or desk.isolated or desk.triggers.within(low, high):
-            return False
+            found.append(symbol)
         pnl, maint = _worst(desk, low, high)
         equity += pnl
         maintenance += maint
-    return not maintenance or maintenance < equity * WARNING_RATIO
+    return list(ranges) if maintenance and maintenance >= equity * WARNING_RATIO else found
 
 
 def _worst(desk: Desk, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:

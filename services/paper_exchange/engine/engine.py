@@ -80,10 +80,10 @@ class Engine:
         order or a waiting algo order."""
         return calm.exposed(self._state)
 
-    def is_calm(self, ranges: Mapping[str, tuple[Decimal, Decimal]]) -> bool:
-        """Given how low and high each exposed contract goes, return True only where ticks within that do nothing but
-        move marks: no order matches, none triggers, nothing is liquidated and no margin call is due."""
-        return calm.is_calm(self._state, ranges)
+    def restless(self, ranges: Mapping[str, tuple[Decimal, Decimal]]) -> list[str]:
+        """Given how low and high each exposed contract goes, return those whose ticks within that may do more than move
+        marks: match or trigger an order, liquidate, call for margin. Ticks of the others do not."""
+        return calm.restless(self._state, ranges)
 
     def advance(self, now_ms: int) -> None:
         """Given the clock, expire GTD orders and run out countdowns. Every other call does this first."""
@@ -226,6 +226,11 @@ class Engine:
     def positions(self, symbol: str | None = None, *, all_symbols: bool = False) -> list[PositionView]:
         """Return positions that are open or have open orders (v3); with `all_symbols`, one of every contract (v2)."""
         return valuation.positions(self._state, symbol, all_symbols=all_symbols)
+
+    def open_positions(self) -> list[tuple[str, Decimal, Decimal]]:
+        """Return contract, signed amount and entry price of every open position, whatever they are worth."""
+        held = (holding.position for holding in self._state.live.values())
+        return [(position.symbol, position.amount, position.entry_price) for position in held]
 
     def account(self) -> AccountView:
         """Return the account's sums at the mark prices."""

@@ -26,7 +26,7 @@ def within(low: str, high: str) -> dict[str, tuple[Decimal, Decimal]]:
 def test_nothing_is_exposed_on_an_empty_account() -> None:
     engine = exchange()
     assert engine.exposed() == []
-    assert engine.is_calm({})
+    assert engine.restless({}) == []
 
 
 def test_a_position_an_order_and_a_conditional_order_are_exposed() -> None:
@@ -40,24 +40,24 @@ def test_a_position_an_order_and_a_conditional_order_are_exposed() -> None:
 
 def test_a_position_alone_is_calm_until_its_margin_is_near() -> None:
     engine = held("1", wallet="20000")
-    assert engine.is_calm(within("45000", "55000"))
-    assert not engine.is_calm(within("30200", "55000"))
+    assert not engine.restless(within("45000", "55000"))
+    assert engine.restless(within("30200", "55000"))
 
 
 def test_a_resting_order_is_never_calm() -> None:
     engine = exchange()
     engine.place_order(limit(BUY, "1", "40000"), NOW)
-    assert not engine.is_calm(within("49999", "50001"))
+    assert engine.restless(within("49999", "50001"))
 
 
 def test_a_stop_is_calm_as_long_as_its_price_is_out_of_reach() -> None:
     engine = held()
     engine.place_algo(stop(OrderType.STOP_MARKET, SELL, "1", "49000"), NOW)
-    assert engine.is_calm(within("49000.1", "60000"))
-    assert not engine.is_calm(within("49000", "60000"))
+    assert not engine.restless(within("49000.1", "60000"))
+    assert engine.restless(within("49000", "60000"))
     engine.place_algo(stop(OrderType.TAKE_PROFIT_MARKET, SELL, "1", "55000"), NOW)
-    assert engine.is_calm(within("49000.1", "54999.9"))
-    assert not engine.is_calm(within("49000.1", "55000"))
+    assert not engine.restless(within("49000.1", "54999.9"))
+    assert engine.restless(within("49000.1", "55000"))
 
 
 @given(
@@ -81,7 +81,7 @@ def test_ticks_within_a_calm_range_fill_nothing_trigger_nothing_and_warn_of_noth
             stop(OrderType.STOP_MARKET, closing, quantity, str(trigger), working_type=WorkingType.MARK_PRICE), NOW
         )
     engine.drain_events()
-    if not engine.is_calm({name: (d(min(path)), d(max(path))) for name in engine.exposed()}):
+    if engine.restless({name: (d(min(path)), d(max(path))) for name in engine.exposed()}):
         return
     wallet_before = engine.account().wallet_balance
     for number, price in enumerate(path):
