@@ -61,12 +61,20 @@ def pooled(parts: Sequence[Series]) -> Rows:
 
 
 def leader_notes(bars: Iterable[Bar], plan: Plan) -> LeaderNotes:
-    """Given the leader's bars, return where it stood whenever the others will ask."""
+    """Given the leader's bars, return where it stood whenever the others will ask. Raise TrainingFault."""
     leader = Leader(plan.leader, kept=None)
     engine = SymbolFeatures(MINUTE_MS, plan.decision_ms, leader)
     for bar in bars:
-        engine.update(bar)
+        _updated(engine, bar)
     return leader.notes
+
+
+def _updated(engine: SymbolFeatures, bar: Bar) -> Updated:
+    match engine.update(bar):
+        case Updated() as update:
+            return update
+        case BarFault() | Ignored() as fault:
+            raise TrainingFault(f"{bar.symbol}: the bar of {bar.open_ms} is {fault}; fetch the file anew")
 
 
 class _Taken:
@@ -99,11 +107,7 @@ def series_of(number: int, bars: Iterable[Bar], plan: Plan, notes: LeaderNotes |
     leader = None if notes is None else Leader(plan.leader, kept=None, notes=notes)
     engine, taken, digest = SymbolFeatures(MINUTE_MS, plan.decision_ms, leader), _Taken(), hashlib.sha256()
     for bar in bars:
-        match engine.update(bar):
-            case Updated() as update:
-                taken.add(bar, update, first)
-            case BarFault() | Ignored() as fault:
-                raise TrainingFault(f"{bar.symbol}: the bar of {bar.open_ms} is {fault}; fetch the file anew")
+        taken.add(bar, _updated(engine, bar), first)
         digest.update(f"{bar.open_ms},{bar.open},{bar.high},{bar.low},{bar.close},{bar.volume}\n".encode())
     if not taken.end_ms:
         raise TrainingFault("a symbol has no bars in that time; give other times, or fetch its file anew")

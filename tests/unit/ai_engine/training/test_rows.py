@@ -72,6 +72,8 @@ def test_a_contradictory_bar_and_one_out_of_order_are_faults_by_name() -> None:
     wrong = replace(BARS[10], high=Decimal("0.5"))
     with pytest.raises(TrainingFault, match=f"the bar of {wrong.open_ms} is high_below_low"):
         series([*BARS[:10], wrong, *BARS[11:]])
+    with pytest.raises(TrainingFault, match="is high_below_low"):
+        leader_notes([wrong], PLAN)
     with pytest.raises(TrainingFault, match="is late"):
         series([*BARS[:10], BARS[3]])
     with pytest.raises(TrainingFault, match="no bars in that time"):
