@@ -29,8 +29,7 @@ class Change:
 
 def hot(model: type[CommonSettings], name: str) -> bool:
     """Given a settings class and a field's name, return whether a running service takes a new value up."""
-    patterns = (one for base in model.__mro__ if issubclass(base, CommonSettings) for one in base.__dict__["HOT"])
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(fnmatchcase(name, pattern) for base in model.__mro__ for pattern in base.__dict__.get("HOT", ()))
 
 
 def changes(old: CommonSettings, new: CommonSettings) -> tuple[Change, ...]:

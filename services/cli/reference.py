@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from quantum_common.settings import CommonSettings, Symbols
+from quantum_common.settings_changes import hot
 from services.ai_engine.settings import AiSettings
 from services.cli.alerts.settings import AlertsSettings
 from services.governor.settings import GovernorSettings
@@ -47,10 +48,12 @@ it does not know: `common.env` holds common keys, a service's own file holds its
 value ends the start with exit status 78 and one line that names file, line and key. The folder `etc/quantum` has one
 commented file for each service.
 
-Changes take effect when the service starts. `quantum up` writes its own copies of the files into its run's folder, in
-`etc`.
+A change takes effect when the service starts. Where the column `reload` says yes, a running service takes it up by
+`systemctl reload`, or by a SIGHUP; its log says what changed, and what waits for a start. `quantum up` writes its own
+copies of the files into its run's folder, in `etc`. Are they right? `quantum config check`
+([configuration.md](configuration.md)).
 
-Secrets are never in these files. A key that ends in `_FILE` is the path of a file with mode 0600.
+Secrets are never in these files. They are in files of mode 0600, which these keys name.
 
 """
 
@@ -66,10 +69,16 @@ def render() -> str:
 def section(title: str, file: str, model: type[CommonSettings], known: frozenset[str] | set[str]) -> str:
     """Given a settings model, return its part of the page; fields in `known` stand elsewhere."""
     lines = [f"## {title}", "", f"File: `{file}`.", ""]
-    lines += ["| key | type | default | range | unit | meaning |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += [
+        "| key | type | default | range | unit | reload | meaning |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for name, field in model.model_fields.items():
         if name not in known:
-            cells = (f"`{name.upper()}`", kind(field), default(field), span(name, field), unit(name), meaning(field))
+            cells = (
+                f"`{name.upper()}`", kind(field), default(field), span(name, field), unit(name),
+                "yes" if hot(model, name) else "", meaning(field),
+            )  # fmt: skip
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     rules = list(across(model, CommonSettings if known else None))
     if rules:

@@ -26,6 +26,15 @@ def example(**values: object) -> Example:
     return Example.model_validate(values)
 
 
+def test_a_class_that_names_no_hot_field_has_those_of_its_base() -> None:
+    class Plain(Example):
+        """Settings that add nothing."""
+
+    assert hot(Plain, "example_edge")
+    assert hot(Plain, "quantum_log_level")
+    assert not hot(Plain, "example_count")
+
+
 def test_equal_settings_have_no_changes() -> None:
     assert changes(example(), example()) == ()
 
