@@ -75,7 +75,7 @@ def _watched(
     """Return the position with what its kill score has done to it, and an alarm where it became nervous."""
     kill = kill_of(seen.features, ledger, now_ms)
     memory, alarm = next_nerves(held.memory, kill, policy.exit)
-    return replace(held, memory=memory), alarm
+    return held if memory is held.memory else replace(held, memory=memory), alarm
 
 
 def _or_nervous(leaving: ExitVerdict, held: Standing, alarm: Alarm | None, policy: Policy) -> ExitVerdict:

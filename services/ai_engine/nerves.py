@@ -40,11 +40,12 @@ def next_nerves(memory: ExitMemory, kill: KillComponents, exits: ExitRules) -> t
     if score is None:
         return memory, None
     nervous = score >= exits.kill_leave or (memory.nerves is Nerves.NERVOUS and score > exits.kill_calm)
-    after = memory.model_copy(update={"nerves": Nerves.NERVOUS if nervous else Nerves.CALM})
-    cause = chief_cause(kill)
-    if not nervous or memory.nerves is not Nerves.CALM or cause in memory.kill_causes.split():
+    nerves = Nerves.NERVOUS if nervous else Nerves.CALM
+    after = memory if memory.nerves is nerves else memory.model_copy(update={"nerves": nerves})
+    if not nervous or memory.nerves is not Nerves.CALM:
         return after, None
-    return after, Alarm(score, cause)
+    cause = chief_cause(kill)
+    return after, None if cause in memory.kill_causes.split() else Alarm(score, cause)
 
 
 def kill_of(features: Features, ledger: Ledger, now_ms: int) -> KillComponents:

@@ -85,7 +85,7 @@ def standing(seen: Seen, ledger: Ledger, rules: SymbolRules, policy: Policy) -> 
         price=seen.bar.close, best_price=best, risk=risk, stop_price=stop, stop_was_set=known,
         foreign=not known and wish is None,
         bars_held=(seen.bar.close_ms - memory.since_bar_ms) // policy.interval_ms + 1,
-        memory=memory.model_copy(update={"best_price": best}),
+        memory=memory if memory.best_price == best else memory.model_copy(update={"best_price": best}),
     )  # fmt: skip
 
 

@@ -18,8 +18,6 @@ from services.ai_engine.wiring import trained_model
 from tests.unit.ai_engine import given
 from tests.unit.ai_engine.given_model import DAY_MS, TRAINED_MS, card, ensemble, fitted
 
-LOG = setup("info", "test")
-
 
 def saved(folder: Path, **changed: Any) -> AiSettings:
     """Settings that name a model in a folder; what is changed is of its card."""
@@ -28,7 +26,7 @@ def saved(folder: Path, **changed: Any) -> AiSettings:
 
 
 def loaded(settings: AiSettings, now_ms: int = TRAINED_MS) -> Ensemble | None:
-    return trained_model(settings, now_ms, LOG)
+    return trained_model(settings, now_ms, setup("info", "test"))
 
 
 def test_the_profile_and_the_model_decide_who_decides() -> None:
