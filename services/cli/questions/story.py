@@ -10,7 +10,7 @@ from quantum_common.money import plain
 from quantum_common.reasons import Gate
 from quantum_common.state import OrderState
 from services.cli.health.flow import unit_of
-from services.cli.questions.threads import Gauge, Thread, failed, gauges, silent
+from services.cli.questions.threads import Gauge, Thread, failed, gauges, particulars, silent
 from services.cli.redis_link import Entry, written_ms
 from services.cli.spans import span
 
@@ -100,7 +100,12 @@ def _permits(thread: Thread) -> Iterator[Step]:
 
 
 def _measured(said: dict[str, str], gate: str) -> str:
-    """Given a permit of P3.3, which names no numbers for its gates, return what it saw."""
+    """Given a permit of P3.3, which has no verdicts of single gates, return what it saw that decided."""
+    details = particulars(said.get("details", ""))
+    if gate == Gate.COOLDOWN_IN_FLIGHT and details.get("in_flight"):
+        return f"plan {', '.join(details['in_flight'])} is not booked yet"
+    if gate == Gate.SYMBOL_ON_HOLD and details.get("hold"):
+        return str(details["hold"])
     if gate == Gate.STALE_EXCHANGE_STATE:
         age = said.get("snapshot_age_ms", "")
         return f"snapshot {span(int(age))} old" if age else "no snapshot"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -65,6 +66,15 @@ class Thread:
         """Return when the first that is known of it was written."""
         first = self.intent or self.plan or self.result
         return written_ms(first[0]) if first else 0
+
+
+def particulars(text: str) -> dict[str, Any]:
+    """Given a permit's `details`, return what it holds; what is no such text holds nothing."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def gauges(text: str) -> tuple[Gauge, ...]:
