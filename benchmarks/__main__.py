@@ -5,7 +5,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import backtest, bar_to_intent, chain, governor_week, neighbours, snapshot_cycle, sustained, train
+from benchmarks import (
+    backtest,
+    bar_to_intent,
+    chain,
+    governor_week,
+    metrics_cost,
+    neighbours,
+    snapshot_cycle,
+    sustained,
+    train,
+)
 from benchmarks.children import BenchmarkFailed
 from services.cli.embedded_redis import EmbeddedRedisError, Fsync
 
@@ -74,6 +84,11 @@ def run_backtest(options: argparse.Namespace) -> None:
     _print(backtest.run(options.data or options.klines, options.bars))
 
 
+def run_metrics(_: argparse.Namespace) -> None:
+    """Print what counting costs a message, and a scrape the service."""
+    _print("\n\n".join(metrics_cost.run()))
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "all": run_all,
     "chain": run_chain,
@@ -84,6 +99,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], None]] = {
     "neighbours": run_neighbours,
     "backtest": run_backtest,
     "train": run_train,
+    "metrics": run_metrics,
 }
 
 

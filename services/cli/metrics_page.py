@@ -38,9 +38,9 @@ curl -s http://127.0.0.1:8044/healthz
 file is its port; 0 is none. A port that somebody else has is said once in the log and tried again; trading does not
 wait for it. `quantum up` takes these ports where they are free, else others: they stand in its folder, in `run.json`.
 
-Counters and histograms move as the work is done, at a microsecond or two each (`.venv/bin/python -m
-benchmarks.metrics_cost`). Gauges are read anew for each scrape. One that cannot be read is left out: without Redis
-`quantum_redis_up` is 0, and what stands in Redis is not shown.
+Counters and histograms move as the work is done, at a microsecond or two each. Gauges are read anew for each scrape, a
+few at a time, so that no order waits for it: `make bench ARGS=metrics` measures both. One that cannot be read is left
+out: without Redis `quantum_redis_up` is 0, and what stands in Redis is not shown.
 
 ## With Prometheus and Grafana
 
