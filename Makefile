@@ -18,9 +18,6 @@ SEED ?= 1
 # How pytest is run; PYTEST_ARGS narrows it, such as PYTEST_ARGS=tests/unit/cli
 PYTEST ?= -n 2
 PYTEST_ARGS ?=
-SEEDS ?= 10000
-MINUTES ?= 10
-SEED ?= 1
 
 .PHONY: help
 help: ## List the targets

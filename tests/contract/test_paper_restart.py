@@ -157,9 +157,9 @@ def test_bars_from_files_are_served_as_they_are_and_end_cleanly(tmp_path: Path) 
     write_bars(tmp_path, "BTCUSDT", 40)
     write_bars(tmp_path, "ETHUSDT", 44, header=False)
     (tmp_path / "BTCUSDT-fundingRate.csv").write_text(
-        f"calc_time,funding_interval_hours,last_funding_rate\n{FIRST_MS + 32 * MINUTE_MS},8,0.00030000\n"
+        f"calc_time,funding_interval_hours,last_funding_rate\n{FIRST_MS + 38 * MINUTE_MS},8,0.00030000\n"
     )
-    options = ("--market", f"csv:{tmp_path}", "--warmup", "30", "--speed", "600")
+    options = ("--market", f"csv:{tmp_path}", "--warmup", "30", "--speed", "200")  # seconds between the start and the funding
     paper = start_paper(tmp_path, *options)
     try:
         assert send_signed(paper, "POST", ORDER, **{**MARKET, "quantity": "1"}).status == 200
@@ -174,7 +174,7 @@ def test_bars_from_files_are_served_as_they_are_and_end_cleanly(tmp_path: Path) 
         assert [row["symbol"] for row in income] == ["BTCUSDT"]
         history = send(paper, "GET", "/fapi/v1/fundingRate", "symbol=BTCUSDT").body
         assert [(row["fundingTime"], row["fundingRate"]) for row in history] == [
-            (FIRST_MS + 32 * MINUTE_MS, "0.00030000")
+            (FIRST_MS + 38 * MINUTE_MS, "0.00030000")
         ]
     finally:
         assert paper.stop() == 0

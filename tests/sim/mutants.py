@@ -214,7 +214,7 @@ TEARING = Odds(torn=0.1, slow=0.1, lost=0.02)
 MUTANTS = (
     Mutant("random client id", Build(port=RandomIdPort), 5),
     Mutant("resend without a query", Build(executor=executor_with(ResendingFate)), 60, LOSSY),
-    Mutant("no fence", Build(executor=executor_with(HastyFate)), 60, LOSSY),
+    Mutant("no fence", Build(executor=executor_with(HastyFate)), 200, LOSSY),
     Mutant("fresh stamp at send", Build(port=FreshStampPort), 20, play=late),
     Mutant(
         "acknowledge before the effect", Build(early=frozenset({GROUP_EXECUTOR, GROUP_P33, GROUP_BRIDGE})), 10, LOSSY
