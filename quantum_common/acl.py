@@ -21,6 +21,9 @@ SEE_ALL = (OPERATOR, OBSERVER)
 EVERYONE = (ENGINE, BRIDGE, GOVERNOR, P33, EXECUTOR)  # what is known of account and market is open to all of ours
 DEFAULT = "default"
 ANY = "*"
+# `default` cannot log in, and may do everything: Redis 7.0 reads its append-only file as this user, and leaves out a
+# transaction that the user may not do. With no rights, a restart would forget what each script wrote.
+NOBODY = f"user {DEFAULT} off resetpass allkeys allchannels +@all"
 
 
 class Access(StrEnum):
@@ -178,7 +181,7 @@ def users_file(shards: Iterable[Keys], hashes: Mapping[str, str], *, open_defaul
     `open_default` says so, it is the operator of the first shard without a password: for a Redis that only we reach.
     """
     every = list(shards)
-    first = f"user {DEFAULT} on nopass {rules(OPERATOR, every[0])}" if open_default else f"user {DEFAULT} off -@all"
+    first = f"user {DEFAULT} on nopass {rules(OPERATOR, every[0])}" if open_default else NOBODY
     lines = [first]
     for keys in every:
         for user in USERS:

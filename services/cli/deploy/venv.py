@@ -15,7 +15,7 @@ from pathlib import Path
 
 from quantum_common.version import build_id
 from services.cli.complaint import Complaint
-from services.cli.deploy.packages import Packages, minor, ours
+from services.cli.deploy.packages import BUILD, Packages, minor, ours, requirements_file
 from services.cli.deploy.place import CODE, Place
 from services.cli.deploy.steps import Mark, Step, remove
 
@@ -119,8 +119,8 @@ class Venv:
         for name, path in ours():
             shared = fresh / "share" / "quantum" / name.removeprefix("share/")
             _copy_file(path, shared if name.startswith("share/") else site / name)
-        _copy_file(CODE / "requirements.txt", fresh / "share" / "quantum" / "requirements.txt")
-        (site / "quantum_common" / "BUILD").write_text(f"{build_id()}\n", encoding="utf-8")
+        _copy_file(requirements_file(), fresh / "share" / "quantum" / "requirements.txt")
+        (site / "quantum_common" / BUILD).write_text(f"{build_id()}\n", encoding="utf-8")
         _describe(site, self.packages)
         compileall.compile_dir(site, quiet=2, workers=os.cpu_count() or 1)
 

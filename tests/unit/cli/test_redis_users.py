@@ -22,7 +22,7 @@ def test_each_user_has_a_password_of_its_own_that_only_its_file_knows(tmp_path: 
         assert path.stat().st_mode & 0o777 == 0o600
         assert password not in text
         assert f"user {user} on #{hashlib.sha256(password.encode()).hexdigest()} " in text
-    assert text.startswith("user default off -@all\n")
+    assert text.startswith("user default off resetpass allkeys allchannels +@all\n")
     assert all(line.startswith("user ") for line in text.splitlines()), "an ACL file takes no comments"
 
 
