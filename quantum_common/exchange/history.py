@@ -30,14 +30,17 @@ class History:
         self._session = session
 
     async def newest(self, symbol: str, interval: str, limit: int) -> Sequence[Bar]:
-        """Return the last `limit` closed bars, oldest first. Raise ValueError where `limit` is not positive."""
+        """Return the last `limit` closed bars, oldest first. Raise ValueError where `limit` is not positive.
+
+        A deep past takes many pages, and everybody shares the limits: it waits where snapshots still may be read.
+        """
         if limit < 1:
             raise ValueError(f"a history has at least one bar, not {limit}")
         page = await self._page(symbol, interval, min(limit + 1, ROWS_MAX))
         found, full = page[:-1], len(page) == ROWS_MAX
         while full and len(found) < limit:
             wanted = min(limit - len(found), ROWS_MAX)
-            page = await self._page(symbol, interval, wanted, endTime=found[0].open_ms - 1)
+            page = await self._page(symbol, interval, wanted, Lane.OPEN, endTime=found[0].open_ms - 1)
             found, full = page + found, len(page) == wanted
         return found[-limit:]
 
@@ -45,11 +48,11 @@ class History:
         """Return up to `PAGE_ROWS` bars after the one that opened at `open_ms`, oldest first, the open one included."""
         return await self._page(symbol, interval, self.PAGE_ROWS, startTime=open_ms + 1)
 
-    async def _page(self, symbol: str, interval: str, limit: int, **span: Any) -> list[Bar]:
+    async def _page(self, symbol: str, interval: str, limit: int, lane: Lane = Lane.SNAPSHOT, **span: Any) -> list[Bar]:
         async def asked() -> list[Bar]:
             return bars_of(
                 symbol,
                 await self._session.client.futures_klines(symbol=symbol, interval=interval, limit=limit, **span),
             )
 
-        return await self._session.read(Lane.SNAPSHOT, klines_cost(limit), asked)
+        return await self._session.read(lane, klines_cost(limit), asked)

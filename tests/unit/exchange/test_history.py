@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from quantum_common.exchange.budget import Cost, Lane
 from quantum_common.exchange.history import klines_cost
+from quantum_common.exchange.port import ExchangeUnavailable
 from tests.unit.exchange.scripted import Asked, Reply, connected, scripted_exchange
 
 STEP = 60_000
@@ -40,6 +42,16 @@ async def test_a_young_market_has_what_it_has(newest: int, limit: int) -> None:
     async with scripted_exchange(**{"GET /v1/klines": klines_to(newest)}) as server, connected(server) as exchange:
         bars = await exchange.market.history("BTCUSDT", "1m", limit)
         assert [bar.open_ms // STEP for bar in bars] == list(range(newest))
+
+
+async def test_a_deep_past_waits_where_snapshots_may_still_be_read() -> None:
+    async with scripted_exchange(**{"GET /v1/klines": klines_to(4000)}) as server, connected(server) as exchange:
+        assert len(await exchange.market.history("BTCUSDT", "1m", 100)) == 100
+        now_ms = exchange.session.server_clock.now_ms()
+        assert exchange.session.budget.reserve(Lane.CLOSE, Cost(weight=2400 * 72 // 100), now_ms) == 0
+        assert len(await exchange.market.history("BTCUSDT", "1m", 100)) == 100
+        with pytest.raises(ExchangeUnavailable, match="rate budget"):
+            await exchange.market.history("BTCUSDT", "1m", 3000)
 
 
 async def test_a_market_without_bars_has_no_history() -> None:
