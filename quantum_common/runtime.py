@@ -44,6 +44,7 @@ class Runtime(Generic[S]):
     notifier: Notifier = field(default_factory=Notifier)
     take_up: Callable[[S], None] | None = None  # set by a service that can follow new settings while it runs
     status: str = "starting"
+    mode: str = ""  # of a service that has several
     stuck: str = ""  # what makes no progress, while something does not
     heard_redis_ms: int = 0
     stop_within_s: float = 8.0
@@ -239,6 +240,7 @@ class Runtime(Generic[S]):
             "started_ms": started_ms,
             "ts_ms": now_ms,
             "status": f"stuck: {self.stuck}" if self.stuck else self.status,
+            "mode": self.mode,
             "lag": quiet_ms,
             "handled": self.progress.handled,
             "dead": self.progress.dead,

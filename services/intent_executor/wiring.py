@@ -27,6 +27,7 @@ async def start(runtime: Runtime[ExecutorSettings]) -> None:
             return
         store = RedisStore(runtime.redis, keys, lease.fence, runtime.metrics)
         orders: OrderPort = exchange.orders
+        runtime.mode = settings.executor_mode
         if settings.shadow:
             runtime.log.warning("shadow mode: no order, stop or leverage is sent", key="EXECUTOR_MODE")
             orders = Muted(exchange.orders)

@@ -43,6 +43,7 @@ CASES: dict[str, tuple[Break, tuple[str, str], Level]] = {
         lambda p: p.beat("intent-executor", status="waiting for the lease"),
         ("heartbeat", "intent-executor"), Level.WARN,
     ),
+    "the executor sends nothing": (lambda p: p.beat("intent-executor", mode="shadow"), ("mode", ""), Level.WARN),
     "builds differ": (lambda p: p.beat("governor", version=f"{BUILD}x"), ("build", ""), Level.BAD),
     "another build runs than is installed": (
         lambda p: [p.beat(service, version="0.0+old") for service in SERVICES], ("build", ""), Level.WARN,

@@ -72,6 +72,7 @@ async def test_no_trading_request_reaches_the_exchange(
                 await redis.set(Keys().permit(issuer, of.plan_id), permit(of, issuer).to_json(), px=60_000)
             await redis.xadd(Keys().plans, cast("Any", of.to_fields()))
         results = await _results(redis, len(wishes))
+        assert await redis.hget(Keys().heartbeat("intent-executor"), "mode") == "shadow"
     finally:
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=20)[1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from quantum_common.acl import EXECUTOR
 from quantum_common.keys import SERVICES
 from quantum_common.state import EngineModel, ModelStatus, TradingState
 from services.cli.health.check import Check, Level, graded
@@ -21,7 +22,7 @@ def daemons(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     for service in SERVICES:
         yield _heartbeat(service, picture.beats.get(service), now_ms)
     yield _build(picture)
-    yield _mode(limits)
+    yield _mode(picture, limits)
     yield from _bars(picture, limits, now_ms)
     yield model(picture.model, now_ms)
 
@@ -149,12 +150,14 @@ def _figure(found: EngineModel, now_ms: int) -> str:
     return ", ".join(parts)
 
 
-def _mode(limits: Limits) -> Check:
-    mode = limits.executor.executor_mode
-    words = (
-        "everything but the sending: no order reaches the exchange; EXECUTOR_MODE"
-        if mode is ExecutorMode.SHADOW
-        else ""
-    )
+def _mode(picture: Picture, limits: Limits) -> Check:
+    """Whether orders are sent: what the running executor says of itself comes before what the files say."""
+    wanted = limits.executor.executor_mode
+    mode = picture.beats.get(EXECUTOR, {}).get("mode") or wanted
+    words = ""
+    if mode == ExecutorMode.SHADOW:
+        words = "everything but the sending: no order reaches the exchange; EXECUTOR_MODE"
+    if mode != wanted:
+        words = f"{words}{'; ' if words else ''}the files say {wanted}, which takes a restart of the executor"
     where = limits.executor.quantum_env
     return Check("mode", "", graded(Level.OK, warn=bool(words)), f"{mode} on {where}", "live", words)
