@@ -81,7 +81,7 @@ def run_bar(options: argparse.Namespace) -> None:
 
 def run_backtest(options: argparse.Namespace) -> None:
     """Print the backtest's speed over real bars, beside its neighbours."""
-    _print(backtest.run(options.data or options.klines, options.bars))
+    _print(backtest.run(options.klines, options.bars))
 
 
 def run_metrics(_: argparse.Namespace) -> None:
@@ -132,9 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fsync", action="append", choices=FSYNCS, help="when Redis syncs (default: both, sustained: everysec)")
     add(
         "--klines", "--data", type=Path, default=governor_week.KLINES,
-        help="folder of <SYMBOL>-1m.csv.gz (governor, train)",
+        help="folder of <SYMBOL>-1m.csv.gz (governor, train, backtest)",
     )  # fmt: skip
-    add("--data", type=Path, help="the same (backtest)")
     add("--bars", type=int, default=0, help="minutes to play (backtest; default: all there are)")
     return parser
 
