@@ -44,10 +44,17 @@ def test_every_question_has_a_good_answer_on_a_good_pipeline(planted: Planted, w
     assert json.loads(ask(*words, "--json")[1].splitlines()[0])
 
 
-@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
-def test_no_redis_is_one_line_and_status_one(
-    words: tuple[str, ...], tmp_path: Any, planted: Planted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_redis_health_is_no_go_for_people_and_programs(planted: Planted) -> None:
+    (planted.folder / "common.env").write_text(f"QUANTUM_REDIS_URL=unix://{planted.folder}/nothing.sock\n")
+    status, text = ask("health")
+    assert status == 1
+    assert text.startswith("NO-GO: redis (1 check, 1 bad")
+    assert "nothing trades without it" in text
+    assert ask_json("health")[1]["checks"][0]["runbook"] == "docs/runbook.md#check-redis"
+
+
+@pytest.mark.parametrize("words", QUESTIONS[1:], ids=" ".join)
+def test_no_redis_is_one_line_and_status_one(words: tuple[str, ...], tmp_path: Any, planted: Planted) -> None:
     common = (planted.folder / "common.env").read_text(encoding="utf-8")
     (planted.folder / "common.env").write_text(f"{common.partition('=')[0]}=unix://{tmp_path}/nothing.sock\n")
     with pytest.raises(Complaint, match=rf"^{words[0]}: redis at .*is it running") as caught:

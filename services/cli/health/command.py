@@ -5,13 +5,16 @@ import time
 from redis import Redis
 
 from quantum_common.keys import Keys
-from services.cli.health.check import fit
+from quantum_common.settings import without_password
+from services.cli.health.check import Check, fit
 from services.cli.health.collect import collect
 from services.cli.health.exchange_time import exchange_time
 from services.cli.health.judge import judge
 from services.cli.health.limits import limits_of
+from services.cli.health.machine import silent
 from services.cli.health.shown import as_object, picture
 from services.cli.questions.answer import Answer, Manner, answer
+from services.cli.redis_link import GONE
 
 VERB = "health"
 
@@ -22,10 +25,16 @@ def run_health(manner: Manner, since_s: float, executions_min: int) -> int:
     ask_exchange = exchange_time(limits.executor)
 
     def read(redis: Redis, keys: Keys) -> Answer:
+        checks: tuple[Check, ...]
         since_ms = time.time_ns() // 1_000_000 - limits.window_ms
-        found = collect(redis, keys, limits.symbols, since_ms, ask_exchange)
-        now_ms = time.time_ns() // 1_000_000
-        checks = judge(found, limits, now_ms)
+        try:
+            found = collect(redis, keys, limits.symbols, since_ms, ask_exchange)
+        except GONE as error:
+            now_ms = time.time_ns() // 1_000_000
+            checks = (silent(error, without_password(limits.executor.quantum_redis_url)),)
+        else:
+            now_ms = time.time_ns() // 1_000_000
+            checks = judge(found, limits, now_ms)
         shown = picture(checks, now_ms, limits.executor.quantum_env.value)
         return Answer(shown, as_object(checks, now_ms), good=fit(checks))
 

@@ -18,6 +18,8 @@ MIB = 1 << 20
 
 def machine(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     """Given a picture, return the verdicts on what the pipeline stands on."""
+    answers = f"answers in {picture.round_trip_ms:.1f} ms, version {picture.info.get('redis_version', 'unknown')}"
+    yield Check("redis", "", Level.OK, answers, "answers")
     yield _memory(picture)
     yield _persistence(picture, limits)
     yield from _clocks(picture)
@@ -28,6 +30,12 @@ def machine(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
             "records", "", Level.BAD, f"{len(picture.unreadable)} unreadable", "0",
             f"{picture.unreadable[0]}{more}; they count as absent: find who wrote them",
         )  # fmt: skip
+
+
+def silent(error: Exception, url: str) -> Check:
+    """Given why Redis could not be read, return the one verdict that there is then."""
+    words = f"{url}: {error}; nothing trades without it: systemctl status redis-server, or is it another one?"
+    return Check("redis", "", Level.BAD, "no answer", "answers", words)
 
 
 def _number(value: object) -> int:

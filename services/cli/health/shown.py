@@ -25,7 +25,8 @@ def anchor(check: Check) -> str:
 def verdict_words(checks: Sequence[Check]) -> str:
     """Given the checks, return the verdict in a line: GO or NO-GO, how many, and what is bad."""
     counts = Counter(check.level for check in checks)
-    told = f"{len(checks)} checks, {counts[Level.BAD]} bad, {counts[Level.WARN]} to look at"
+    many = "check" if len(checks) == 1 else "checks"
+    told = f"{len(checks)} {many}, {counts[Level.BAD]} bad, {counts[Level.WARN]} to look at"
     bad = [f"{check.name} {check.subject}".strip() for check in checks if check.level is Level.BAD]
     named = ", ".join(bad[:NAMED_MAX]) + (f" and {len(bad) - NAMED_MAX} more" if len(bad) > NAMED_MAX else "")
     return f"GO: {told}" if fit(checks) else f"NO-GO: {named} ({told})"
