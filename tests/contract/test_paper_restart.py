@@ -159,7 +159,14 @@ def test_bars_from_files_are_served_as_they_are_and_end_cleanly(tmp_path: Path) 
     (tmp_path / "BTCUSDT-fundingRate.csv").write_text(
         f"calc_time,funding_interval_hours,last_funding_rate\n{FIRST_MS + 38 * MINUTE_MS},8,0.00030000\n"
     )
-    options = ("--market", f"csv:{tmp_path}", "--warmup", "30", "--speed", "200")  # seconds between the start and the funding
+    options = (
+        "--market",
+        f"csv:{tmp_path}",
+        "--warmup",
+        "30",
+        "--speed",
+        "200",
+    )  # seconds between the start and the funding
     paper = start_paper(tmp_path, *options)
     try:
         assert send_signed(paper, "POST", ORDER, **{**MARKET, "quantity": "1"}).status == 200

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -109,8 +110,7 @@ def _deaf() -> None:
 
 def run_training(order: Order, teller: Teller) -> Training:
     """Given an order, train, save and return the model. Raise Complaint with one line where it cannot be."""
-    if order.out.exists():
-        raise Complaint(f"{VERB}: {order.out}: is there already; give a folder that is not", status=1)
+    _require_room(order.out)
     try:
         lightgbm_or_fault()
         files = files_of(order.folder, order.symbols)
@@ -118,6 +118,18 @@ def run_training(order: Order, teller: Teller) -> Training:
             return _train(order, files, run, teller)
     except (TrainingFault, ModelRefused) as fault:
         raise Complaint(f"{VERB}: {fault}", status=1) from None
+
+
+def _require_room(out: Path) -> None:
+    """Given where the model goes, raise Complaint where it cannot: before minutes of work, not after them."""
+    if out.exists():
+        raise Complaint(f"{VERB}: {out}: is there already; give a folder that is not", status=1)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            return
+    except OSError as error:
+        raise Complaint(f"{VERB}: {out}: cannot be written: {error.strerror}", status=1) from None
 
 
 def _train(order: Order, files: dict[str, Path], run: Map, teller: Teller) -> Training:

@@ -82,11 +82,6 @@ def test_two_trainings_give_the_same_hash(planted: Result) -> None:
     assert train(planted.rows, replace(PLAN, seed=2)).fitted.hash != again.fitted.hash
 
 
-def test_the_fits_may_be_spread_in_any_way(planted: Result) -> None:
-    spread = train(planted.rows, PLAN, run=lambda work, tasks: list(map(work, list(tasks))))
-    assert spread.fitted.hash == planted.trained.fitted.hash
-
-
 def test_each_fit_is_told_of() -> None:
     told: list[int] = []
     train(given_rows.rows(3000), PLAN, tick=lambda: told.append(1))

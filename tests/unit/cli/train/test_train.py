@@ -140,6 +140,8 @@ def test_folders_that_are_missing_or_empty_or_taken_are_told(walk: Path, tmp_pat
     assert "no <SYMBOL>-1m.csv" in complaint(tmp_path / "empty", tmp_path / "model")
     with pytest.raises(Complaint, match="is there already"):
         trained(walk, tmp_path / "empty")
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in complaint(walk, tmp_path / "file" / "model")
     assert "no bars of DOGEUSDT; there are BTCUSDT, ETHUSDT" in complaint(walk, tmp_path / "model", symbols="DOGEUSDT")
 
 
