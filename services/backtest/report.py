@@ -66,14 +66,14 @@ def _cards(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _note(model: Mapping[str, Any]) -> str:
     """Return how much skill to expect: what a model's own card says of its worth."""
-    card = model["card"]
+    card, seen = model["card"], model["seen_pct"]
     if card is None:
         return NO_MODEL if model["name"] == "none" else NO_SKILL
-    if card["pays"]:
-        return (
-            "The model's card says that it paid its costs out of sample. What it was trained on is not out of sample."
-        )
-    return "The model's card says that it did not pay its costs out of sample: expect to lose them."
+    worth = (
+        "paid its costs out of sample" if card["pays"] else "did not pay its costs out of sample: expect to lose them"
+    )
+    known = f" It was trained on {seen:.0f} % of this period, and what it did there proves nothing." if seen else ""
+    return f"The model's card says that it {worth}.{known}"
 
 
 def _script(figures: Mapping[str, Any]) -> str:

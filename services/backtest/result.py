@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from quantum_common.money import plain
-from services.ai_engine.model import Model
 from services.backtest import metrics
 from services.backtest.books import differences
 from services.backtest.replay import Replay
@@ -47,7 +46,7 @@ def result_of(replay: Replay, data: Path, card: Mapping[str, Any] | None, run: M
             "taker_fee_bps": float(next(iter(replay.venue.engine.symbols().values())).taker_fee * 10_000),
             "open_positions": account.open_positions,
         },
-        "model": _model(replay.engine.mind.model, card),
+        "model": _model(replay, card),
         "per_symbol": metrics.per_symbol(account.symbols, recorder.by_symbol),
         "per_exit_reason": {name: metrics.tally(one) for name, one in sorted(recorder.by_reason.items())},
         "per_side": {name: metrics.tally(one) for name, one in sorted(recorder.by_side.items())},
@@ -95,8 +94,15 @@ def _held(replay: Replay) -> float | None:
     return round(100.0 * sum(moves) / len(moves), 4)
 
 
-def _model(model: Model, card: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"name": model.name, "version": model.version, "card": dict(card) if card is not None else None}
+def _model(replay: Replay, card: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return who decided, and on how much of these bars it had been trained: what it did there proves nothing."""
+    model, start_ms = replay.engine.mind.model, replay.span.start_ms
+    named = {"name": model.name, "version": model.version}
+    if card is None:
+        return named | {"card": None, "seen_pct": None}
+    end_ms = start_ms + replay.minutes * 60_000
+    seen_ms = max(0, min(card["until_ms"], end_ms) - max(card["from_ms"], start_ms))
+    return named | {"card": dict(card), "seen_pct": round(100.0 * seen_ms / max(end_ms - start_ms, 1), 2)}
 
 
 def _gates(gates: Counter[tuple[str, str, str]]) -> dict[str, dict[str, dict[str, int]]]:

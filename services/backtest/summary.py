@@ -105,8 +105,12 @@ def _footer(result: Mapping[str, Any], out: Path | None) -> list[Text]:
     if card is None:
         none = result["model"]["name"] == "none"
         lines.append(Text(_NO_MODEL if none else _NO_SKILL, "yellow"))
-    elif not card["pays"]:
-        lines.append(Text("the model's card says that it did not pay its costs out of sample", "yellow"))
+    else:
+        if not card["pays"]:
+            lines.append(Text("the model's card says that it did not pay its costs out of sample", "yellow"))
+        if result["model"]["seen_pct"]:
+            seen = f"{result['model']['seen_pct']:.0f} % of this period"
+            lines.append(Text(f"the model was trained on {seen}: what it did there proves nothing", "bold yellow"))
     lines += [Text(f"{name}: {found['count']} times, first {found['first']}", "yellow") for name, found in
               result["warnings"].items()]  # fmt: skip
     lines.append(Text(f"report: {out / 'report.html'}" if out is not None else "--out DIR writes a report", "dim"))
