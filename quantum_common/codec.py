@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Self, get_args
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from quantum_common.money import parse_decimal, plain
+from quantum_common.money import PLAIN_DIGITS, parse_decimal, plain
 
 
 class Malformed(ValueError):
@@ -29,9 +29,14 @@ def _number(value: object) -> object:
         raise ValueError("money is Decimal, never float")  # noqa: TRY004 - pydantic reports a ValueError by field
     if isinstance(value, str):
         return parse_decimal(value)
-    if isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Decimal) and value.is_finite() and not _surely_plain(value):
         parse_decimal(plain(value))  # what no reader could parse again is refused at its writer
     return value
+
+
+def _surely_plain(value: Decimal) -> bool:
+    """Given a finite number, return whether its digits alone say that it can be written and parsed again."""
+    return int(value.as_tuple().exponent) >= -PLAIN_DIGITS and value.adjusted() < PLAIN_DIGITS
 
 
 def _integer(value: object) -> object:

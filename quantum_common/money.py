@@ -9,7 +9,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 ZERO = Decimal(0)
 BPS = Decimal(10_000)
-_PLAIN_NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
+PLAIN_DIGITS = 30  # before the point and after it, at most
+_PLAIN_NUMBER = re.compile(rf"-?\d{{1,{PLAIN_DIGITS}}}(\.\d{{1,{PLAIN_DIGITS}}})?", re.ASCII)
 
 
 def parse_decimal(text: str) -> Decimal:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from quantum_common.messages import (
     Action,
@@ -18,6 +19,7 @@ from quantum_common.messages import (
     Issuer,
     JournalEntry,
     Malformed,
+    Number,
     OrderType,
     Permit,
     Plan,
@@ -26,6 +28,7 @@ from quantum_common.messages import (
     Result,
     Side,
 )
+from quantum_common.money import parse_decimal, plain
 from quantum_common.reasons import Gate
 from quantum_common.state import Hold, Ledger, OrderRecord, OrderState, PositionSide, Snapshot
 
@@ -352,3 +355,14 @@ def test_sides_actions_and_sections_know_their_opposites_and_parts() -> None:
     ]  # fmt: skip
     assert [PositionSide.of(Decimal(n)).closing for n in (-1, 0, 1)] == [Side.BUY, None, Side.SELL]
     assert [state for state in OrderState if not state.terminal] == [OrderState.SENDING]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_a_number_is_taken_exactly_where_its_reader_could_parse_it_again(value: Decimal) -> None:
+    try:
+        parse_decimal(plain(value))
+    except ValueError:
+        with pytest.raises(ValidationError):
+            TypeAdapter(Number).validate_python(value)
+    else:
+        assert TypeAdapter(Number).validate_python(value) == value
