@@ -51,9 +51,7 @@ def decide(seen: Seen, model: Model, policy: Policy, now_ms: int) -> Verdict:
     )  # fmt: skip
 
 
-def _held(
-    seen: Seen, ledger: Ledger, rules: SymbolRules, model: Model, policy: Policy, now_ms: int
-) -> Verdict:  # fmt: skip
+def _held(seen: Seen, ledger: Ledger, rules: SymbolRules, model: Model, policy: Policy, now_ms: int) -> Verdict:
     """Decide on an open position: whether to leave it, to lock more in, or to let it stand."""
     held = standing(seen, ledger, rules, policy)
     held, alarm = _watched(held, seen, ledger, policy, now_ms)
@@ -69,9 +67,7 @@ def _held(
     return Verdict((intent,), leaving.memory, wish.reason, wish.value, wish.limit)
 
 
-def _watched(
-    held: Standing, seen: Seen, ledger: Ledger, policy: Policy, now_ms: int
-) -> tuple[Standing, Alarm | None]:  # fmt: skip
+def _watched(held: Standing, seen: Seen, ledger: Ledger, policy: Policy, now_ms: int) -> tuple[Standing, Alarm | None]:
     """Return the position with what its kill score has done to it, and an alarm where it became nervous."""
     kill = kill_of(seen.features, ledger, now_ms)
     memory, alarm = next_nerves(held.memory, kill, policy.exit)
