@@ -26,6 +26,7 @@ from services.ai_engine.ports import Known, Store
 from services.ai_engine.standing import Seen
 from services.ai_engine.verdict import engine_verdict
 
+WORK = "the work on closed bars"  # as the watchdog calls it
 BATCH = 64  # symbols whose positions are read together: none is decided on what is long past
 DEAD_MAX = 1000  # dead letters that wait for a Redis that is gone
 LATE_MS = 10_000  # a bar that waited longer for its decision is only recorded
@@ -107,12 +108,14 @@ class Engine:
             self._due = self._take(await self.market.next_bars())
         before: list[str] = []
         while self._due:
+            self.progress.round(WORK, self.clock.now_ms())
             batch = dict(islice(self._due.items(), BATCH))
             portfolio, known = await self.store.known(list(batch))
             for symbol, due in batch.items():
                 if not await self._record(symbol, due, known[symbol], portfolio):
                     before.append(symbol)
                 del self._due[symbol]
+        self.progress.over(WORK)
         if before:
             self.log.warning("bars were recorded before and are not done again", symbols=",".join(before))
         self._look_back()

@@ -11,6 +11,7 @@ from quantum_common.clock import ManualClock
 from quantum_common.exchange.port import Bar, ExchangeUnavailable, FundingTerms, SymbolRules
 from quantum_common.log import setup
 from quantum_common.messages import Action, Intent
+from quantum_common.progress import STUCK_AFTER_MS
 from quantum_common.state import EngineModel, EngineVerdict, MarketState, Portfolio
 from services.ai_engine.bars import DeadBar
 from services.ai_engine.intake import Universe
@@ -184,6 +185,24 @@ async def test_redis_may_go_and_come_back_and_the_bar_is_done_once() -> None:
     await bench.engine.step()
     closes = [state.bar_close_ms for state in bench.store.states[given.SYMBOL]]
     assert closes[1:] == [bench.bars[PAST].close_ms]
+
+
+async def test_work_on_bars_that_hangs_is_no_progress_and_idle_waiting_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await Bench().ready()
+    await bench.engine.step()
+    later_ms = bench.clock.now_ms() + 10 * STUCK_AFTER_MS
+    assert bench.engine.progress.stuck(later_ms) == "", "no bar is due"
+    seen: list[str] = []
+    record = bench.store.record_bar
+
+    async def slow(*given: Any) -> bool:
+        seen.append(bench.engine.progress.stuck(later_ms))
+        return await record(*given)
+
+    monkeypatch.setattr(bench.store, "record_bar", slow)
+    await bench.close(bench.bars[PAST])
+    assert [words.partition(" has not")[0] for words in seen] == ["the work on closed bars"]
+    assert bench.engine.progress.stuck(later_ms) == ""
 
 
 async def test_a_bar_that_waited_too_long_is_recorded_and_not_acted_upon() -> None:
