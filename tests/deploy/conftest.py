@@ -29,8 +29,7 @@ def eventually(what: Callable[[], bool], within_s: float = WITHIN_S) -> None:
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def empty() -> Iterator[Box]:
+def machine() -> Iterator[Box]:
     """A booted machine with nothing of ours on it; the test is skipped where there is none to be had."""
     lacks = missing()
     if lacks:
@@ -39,12 +38,16 @@ def empty() -> Iterator[Box]:
         yield box
 
 
+empty = pytest.fixture(machine, name="empty")
+shared = pytest.fixture(machine, scope="module", name="shared")
+
+
 @pytest.fixture(scope="module")
-def box(empty: Box) -> Box:
-    """A booted machine on which everything was deployed and started."""
-    said = quantum(empty, "deploy", "--link", "--symbols", "BTCUSDT,ETHUSDT", "--profile", "trade", "--start")
+def box(shared: Box) -> Box:
+    """A booted machine on which everything was deployed and started, for all tests of a module."""
+    said = quantum(shared, "deploy", "--link", "--symbols", "BTCUSDT,ETHUSDT", "--profile", "trade", "--start")
     assert "quantum.target: 8 units run" in said, said
     limits = "/etc/quantum/governor.env"  # more entries in five minutes than an operator would let pass
-    empty.write(limits, empty.read(limits) + "GOV_SYMBOL_ENTRIES_PER_5MIN_MAX=1000\n")
-    empty.run("systemctl", "reload", "quantum-governor.service")
-    return empty
+    shared.write(limits, shared.read(limits) + "GOV_SYMBOL_ENTRIES_PER_5MIN_MAX=1000\n")
+    shared.run("systemctl", "reload", "quantum-governor.service")
+    return shared
