@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import orjson
 from services.cli.config.agreement import ALLOWLISTS, UNIVERSE, agreement_findings, symbols_of
 from services.cli.config.finding import Finding, Level, errors, in_file, in_order
 from services.cli.config.folder import CLI, ConfigFolder, read_folder
+from services.cli.config.key_rights import rights_findings
 from services.cli.config.keys import key_findings
 from services.cli.config.model_folder import model_findings
 from services.cli.config.outside import NotAnswered, ask_listing, redis_findings, symbol_findings
 from services.cli.config.place import config_folder
 from services.cli.config.secret_files import file_findings
-from services.cli.config.values import read_values
+from services.cli.config.values import Read, read_values
 
 VERB = "config check"
 
@@ -40,25 +42,22 @@ def findings(folder: ConfigFolder, *, offline: bool) -> list[Finding]:
     found += agreement_findings(folder, values)
     found += file_findings(folder, values)
     found += model_findings(folder, read)
-    if not offline and CLI not in read.sound:
-        found.append(
-            in_file(
-                folder.path, "", "neither the exchange nor Redis was asked: what is wrong here may lead elsewhere",
-                "mend it, and check again", Level.WARNING,
-            )
-        )  # fmt: skip
-    elif not offline:
-        try:
-            found += symbol_findings(folder, values, ask_listing(values[CLI]))
-        except NotAnswered as unanswered:
-            found.append(
-                in_file(
-                    folder.path, "", f"{unanswered}: whether it trades these symbols is not known",
-                    "start it and check again, or leave the question out by --offline", Level.WARNING,
-                )
-            )  # fmt: skip
-        found += redis_findings(folder, values[CLI])
-    return found
+    return found if offline else [*found, *_asked(folder, read)]
+
+
+def _asked(folder: ConfigFolder, read: Read) -> Iterator[Finding]:
+    """Yield what only the exchange and Redis know. Where settings are wrong nobody is asked: they may lead elsewhere."""
+    if CLI not in read.sound:
+        problem = "neither the exchange nor Redis was asked: what is wrong here may lead elsewhere"
+        yield in_file(folder.path, "", problem, "mend it, and check again", Level.WARNING)
+        return
+    try:
+        yield from symbol_findings(folder, read.settings, ask_listing(read.settings[CLI]))
+        yield from rights_findings(folder, read)
+    except NotAnswered as unanswered:
+        problem = f"{unanswered}: whether it trades these symbols, and what the key may do, is not known"
+        yield in_file(folder.path, "", problem, "start it and check again, or leave it out by --offline", Level.WARNING)
+    yield from redis_findings(folder, read.settings[CLI])
 
 
 def as_text(folder: ConfigFolder, found: list[Finding], *, offline: bool) -> str:

@@ -43,11 +43,15 @@ def _env_files(folder: ConfigFolder) -> Iterator[Finding]:
         yield from _foreign(path)
 
 
+def key_files(folder: ConfigFolder, settings: CommonSettings) -> tuple[Path, Path]:
+    """Given a folder and settings, return where the API key is and where its secret."""
+    key, secret = (getattr(settings, name) or folder.path / loaded for name, loaded in LOADED.items())
+    return key, secret
+
+
 def _keys(folder: ConfigFolder, service: str, settings: CommonSettings) -> Iterator[Finding]:
-    paths: dict[str, Path] = {}
-    for name, loaded in LOADED.items():
-        path = getattr(settings, name) or folder.path / loaded
-        paths[name] = path
+    paths = dict(zip(LOADED, key_files(folder, settings), strict=True))
+    for name, path in paths.items():
         if getattr(settings, name) is None and not _there(path):
             problem = f"not set, and {path}, which the units load, is not there"
             yield in_file(folder.path / "common.env", name.upper(), problem, "give the path of a file with mode 0600")
