@@ -47,7 +47,7 @@ from services.ai_engine.trees import LEAF, Trees
 from services.cli import embedded_redis
 
 SYMBOLS = 50
-ROUNDS = 40  # decision bars of every symbol, each way
+ROUNDS = 12  # decision bars of every symbol, each way
 LIMIT_NS = 3_000_000  # of the 99th percentile
 TREES, DEPTH = 120, 4
 FIRST_MS = 1_700_000_100_000 // (15 * BAR_MS) * 15 * BAR_MS
