@@ -6,6 +6,7 @@ the last one waits for the forty-nine before it.
 """
 
 import asyncio
+import gc
 import math
 import random
 import shutil
@@ -166,6 +167,8 @@ async def _measured(url: str, symbols: int, rounds: int) -> str:
         universe=Universe(names, INPUT_WARM_BARS + 14, 3, trained=True, leader=LEADER), model=model(), policy=policy,
     )  # fmt: skip
     await engine.warm_up()
+    gc.collect()
+    gc.freeze()  # as the engine's wiring does
     await engine.step()
     rows = []
     for what, at_once in ((f"{symbols} symbols, one after the other", False), (f"{symbols} symbols at once", True)):

@@ -1,5 +1,7 @@
 """Connects the AI engine to Redis and the exchange. It reads public market data only and needs no key."""
 
+import gc
+
 from quantum_common import probes
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
@@ -82,4 +84,6 @@ def trained_model(settings: AiSettings, now_ms: int, log: Log) -> Ensemble | Non
 async def _follow(runtime: Runtime[AiSettings], engine: Engine) -> None:
     """Warm up, then take step after step."""
     await engine.warm_up()
+    gc.collect()
+    gc.freeze()  # days of bars stay for good: looking through them for garbage would hold a bar up for milliseconds
     await runtime.every(0, engine.step)

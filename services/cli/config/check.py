@@ -46,7 +46,7 @@ def findings(folder: ConfigFolder, *, offline: bool) -> list[Finding]:
 
 
 def _asked(folder: ConfigFolder, read: Read) -> Iterator[Finding]:
-    """Yield what only the exchange and Redis know. Where settings are wrong nobody is asked: they may lead elsewhere."""
+    """Yield what only the exchange and Redis know. Where settings are wrong none is asked: they may lead elsewhere."""
     if CLI not in read.sound:
         problem = "neither the exchange nor Redis was asked: what is wrong here may lead elsewhere"
         yield in_file(folder.path, "", problem, "mend it, and check again", Level.WARNING)
