@@ -10,6 +10,7 @@ from tests.deploy.box import CODE, PACKAGES, Box
 from tests.deploy.conftest import UNITS, eventually, quantum
 
 pytestmark = pytest.mark.timeout(180)
+LONG = pytest.mark.skipif(os.environ.get("QUANTUM_DEPLOY_TESTS") != "all", reason="takes long: make deploy-test")
 WHERE = ("/etc", "/opt", "/usr/local", "/var/lib", "/srv")
 
 
@@ -18,6 +19,7 @@ def listing(box: Box) -> set[str]:
     return set(box.says("find", *WHERE, "-xdev", "-not", "-path", "/srv/quantum/*").splitlines())
 
 
+@LONG
 def test_an_uninstall_takes_what_was_installed_and_nothing_else(empty: Box) -> None:
     before, users = listing(empty), empty.read("/etc/passwd")
     quantum(empty, "deploy", "--link", "--start", "--symbols", "BTCUSDT")
@@ -39,7 +41,7 @@ def test_an_uninstall_takes_what_was_installed_and_nothing_else(empty: Box) -> N
     assert "nothing is installed" in quantum(empty, "uninstall", check=False)
 
 
-@pytest.mark.skipif(os.environ.get("QUANTUM_DEPLOY_TESTS") != "all", reason="half a gigabyte to copy: make deploy-test")
+@LONG
 def test_a_copied_installation_runs_without_the_checkout_and_installs_itself_again(empty: Box) -> None:
     quantum(empty, "deploy", "--start", "--symbols", "BTCUSDT")
     empty.run("umount", CODE)
