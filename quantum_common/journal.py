@@ -1,8 +1,8 @@
 """journald's native protocol: a log line as an entry with fields, so that `journalctl PLAN_ID=...` finds a plan.
 
-One datagram an entry; one that is too large goes as a sealed memory file. The packages that do this bring a handler of
-the standard library's logging, which ours does not pass through, so the hundred lines are here. A journald that does
-not take an entry never holds trading up: what could not be sent is counted, and said with the next one that can.
+One datagram an entry; one that is too large goes as a sealed memory file. A journald that does not take an entry never
+holds trading up: what could not be sent is counted, and said with the next one that can. Why no package does this:
+docs/decisions/2026-11-28-journal-by-hand.md.
 """
 
 import array

@@ -33,8 +33,11 @@ ASYNC = {
 }  # await their ports
 ADAPTERS = {
     f"quantum_common.{name}"
-    for name in ("redis_client", "scripts", "daemon", "runtime", "durability", "keys", "exchange.connect")
-} | {"redis", "binance", "aiohttp"}  # fmt: skip
+    for name in (
+        "redis_client", "scripts", "daemon", "runtime", "durability", "keys", "exchange.connect", "metrics", "probes",
+        "meter",
+    )
+} | {"redis", "binance", "aiohttp", "prometheus_client"}  # fmt: skip
 LINES_MAX, FUNCTION_LINES_MAX = 300, 70
 
 
@@ -125,6 +128,16 @@ def test_the_paper_exchange_knows_of_the_common_part_only_the_exchange_s_side_an
 def test_the_backtest_knows_every_service_and_neither_the_machine_nor_the_command_line() -> None:
     for module, _ in of_service("backtest"):
         assert not reaches(module, (WORLD - {"pathlib"}) | {"services.cli"}), module
+
+
+def test_only_who_counts_knows_prometheus() -> None:
+    knowing = [module for module in MODULES if reaches(module, {"prometheus_client"})]
+    assert knowing == ["quantum_common/metrics.py"]
+
+
+@pytest.mark.parametrize("name", ["decide", "outbox"])
+def test_what_decides_on_alerts_knows_nothing_of_the_world(name: str) -> None:
+    assert not reaches(f"services/cli/alerts/{name}.py", WORLD | ADAPTERS)
 
 
 def test_what_is_common_knows_no_service() -> None:
