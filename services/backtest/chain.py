@@ -123,8 +123,8 @@ class Chain:
         finish(self.watch.step())
 
     def glance(self, symbols: Collection[str]) -> None:
-        """The same for some symbols only: their snapshots, the portfolio, and what the governor watches. Enough where
-        nothing else has moved that anybody could read."""
+        """The same for some symbols only, one at least: their snapshots, the portfolio, and what the governor watches.
+        Enough where nothing else has moved that anybody could read."""
         finish(self.brain.watch.take(self.port.rows(symbols)))
         for symbol in symbols:
             finish(self.brain.drifts.reconcile(self.brain.watch.views[symbol]))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from quantum_common.keys import Keys
-from quantum_common.messages import Intent
+from quantum_common.messages import Action, Intent
 from services.ai_engine.intake import Universe
 from services.ai_engine.mind import Mind
 from services.backtest.bars import Span
@@ -27,7 +27,7 @@ from services.backtest.venue import POINTS, STEP_MS, Venue
 from services.paper_exchange.market.bars import MINUTE_MS
 from services.paper_exchange.market.replay import ReplaySource
 
-LISTS_EVERY_MINUTES = 10  # between two readings of the exchange's own lists: here no event of the stream is ever lost
+ALL_EVERY_MINUTES = 10  # between two looks at every symbol and at the exchange's lists: here no event is ever lost
 GUARD_ROUNDS = 2  # after something happened; the warden mends what two rounds find
 
 
@@ -62,6 +62,8 @@ class Replay:
         self.minutes = 0
         self._point = min(terms.latency_ms * terms.speed // STEP_MS, POINTS - 1)
         self._rounds = 0
+        self._changed = False  # something happened since the account was last measured
+        self._glanced = False  # what stands was looked at in the minute that closes
         self._disarms_at = float(min(settings.governor.gov_disarm_drawdown, settings.governor.gov_drawdown_max))
 
     def warm_up(self) -> None:
@@ -102,20 +104,21 @@ class Replay:
             self._book()
 
     def _close(self, minute_ms: int) -> None:
-        """At the end of a minute, note what it was worth; where an entry may be decided, have all looked at."""
+        """At the end of a minute, note what it was worth; where an entry may be decided, have the account measured."""
         close_ms = minute_ms + MINUTE_MS
         self.clock.move_to(close_ms - 1)
         equity, gross = self.venue.worth()
         if gross:
             self._note_peaks(minute_ms)
-        if close_ms % self.decision_ms == 0:
-            self.chain.look()
-        elif gross and self._matters(equity):
-            self.chain.glance(self.venue.exposed())
+        decides = close_ms % self.decision_ms == 0 and (gross > 0.0 or self._changed)
+        self._glanced = decides or (gross > 0.0 and self._matters(equity))
+        if self._glanced:
+            self._glance(self.venue.exposed())
         if self._rounds:
             self._rounds -= 1
             self.chain.guard()
-        if self.minutes % LISTS_EVERY_MINUTES == 0:
+        if self.minutes % ALL_EVERY_MINUTES == 0:
+            self.chain.look()
             self.chain.read_lists()
         self.curve.take(close_ms, equity, gross)
 
@@ -147,9 +150,11 @@ class Replay:
         wishes = self.engine.decide(number, now_ms, board.ledgers, board.portfolio, rules, self.venue.funding_terms)
         for intent, why in wishes:
             self.recorder.wish(intent, why)
-        if wishes and (minute_ms + MINUTE_MS) % self.decision_ms:
-            self.chain.glance(self.venue.exposed())
         if wishes:
+            asked = dict.fromkeys([] if self._glanced else self.venue.exposed())
+            asked |= dict.fromkeys(intent.symbol for intent, _ in wishes if intent.action is Action.OPEN)
+            if asked:
+                self._glance([*asked])
             self.engine.tell_returns(number, self.chain.governor.returns.take)
         return [intent for intent, _ in wishes]
 
@@ -165,12 +170,17 @@ class Replay:
             self.clock.move_to(minute_ms, self.terms.latency_ms)
             self.chain.wish(wishes)
             self.chain.sweep()
-            self._rounds = GUARD_ROUNDS
+            self._rounds, self._changed = GUARD_ROUNDS, True
             self.recorder.take_rows()
+
+    def _glance(self, symbols: list[str]) -> None:
+        """Have P3.3 see some symbols, one at least, and measure the account."""
+        self.chain.glance(symbols or [next(iter(self.engine.lanes))])
+        self._changed = False
 
     def _book(self) -> None:
         if self.chain.book():
-            self._rounds = GUARD_ROUNDS
+            self._rounds, self._changed = GUARD_ROUNDS, True
             self.recorder.take_rows()
 
 

@@ -27,6 +27,9 @@ def test_a_run_trades_and_every_ledger_is_the_exchanges_trades(data: Path) -> No
     assert set(result["per_exit_reason"]) > {"exchange_stop", "time_stop"}
     assert result["gates"]["intent-bridge"]["ENTRY"]["passed"] > 20
     assert result["warnings"] == {}
+    assert [event["kind"] for event in result["events"]] == ["trading_state"], "nothing disarmed"
+    refused = {gate for kinds in result["gates"].values() for found in kinds.values() for gate in found}
+    assert not {gate for gate in refused if "stale" in gate}, "what is decided on is always fresh"
 
 
 def test_two_runs_are_equal_to_the_byte(data: Path) -> None:
