@@ -85,7 +85,7 @@ async def test_a_receiver_that_fails_and_hangs_gets_everything_in_order_once_it_
 ) -> None:
     async with receiving() as receiver:
         receiver.answers = [500, 0, 503]
-        scene = Scene(tmp_path / "s", [webhook(session, receiver.url, 0.1)], (HALT,), (HALT, DRIFT), (DRIFT,))
+        scene = Scene(tmp_path / "s", [webhook(session, receiver.url, 1)], (HALT,), (HALT, DRIFT), (DRIFT,))
         await scene.until(lambda: len(receiver.got) == 3)
     assert receiver.tries == 6
     assert receiver.told == [
