@@ -13,6 +13,7 @@ from services.cli.deploy.unit_files import TARGET
 from services.cli.options import EXIT_USAGE
 
 GROUP = "quantum"
+NO_SUCH_USER = 6  # of userdel and groupdel
 
 
 def run_uninstall(place: Place, *, purge: bool, dry_run: bool) -> int:
@@ -92,5 +93,8 @@ def _remove_users(place: Place, users: list[str]) -> None:
         except FileNotFoundError:
             tell(f"! {command[-1]}  stays: there is no {command[0]} here")
             continue
+        what = f"user {command[-1]}" if command[0] == "userdel" else f"group {command[-1]}"
         if done.returncode == 0:
-            tell(f"- user {command[-1]}" if command[0] == "userdel" else f"- group {command[-1]}")
+            tell(f"- {what}")
+        elif done.returncode != NO_SUCH_USER:
+            tell(f"! {what}  stays: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no word'}")
