@@ -148,11 +148,12 @@ class Governor:
         )  # fmt: skip
 
     async def handle_result(self, message: Message) -> None:
-        """Given an entry of `apply.result`, give back what an entry that was not executed took. One that was executed
+        """Given an entry of `apply.result`, give back what an entry that was not executed took, wherever it ended: a
+        plan that P3.3 refused, or that expired before it was sent, was permitted here as well. One that was executed
         keeps its place in the budgets: that is how executions are counted. Its room in the limits goes over to the
         portfolio."""
         result = Result.from_fields(message.fields)
-        if result.eval_type is not EvalType.ENTRY or result.decision is not Decision.EXECUTE:
+        if result.eval_type is not EvalType.ENTRY:
             await self.state.acknowledge(message)
         elif result.executed:
             await self.state.settle(result, message)

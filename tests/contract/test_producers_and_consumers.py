@@ -1,6 +1,6 @@
 """Every producer and every consumer of every stream: what one's own store writes, the other's own handler takes."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -18,8 +18,9 @@ from quantum_common.messages import (
     Result,
 )
 from quantum_common.reasons import Gate
+from quantum_common.state import Hold
 from tests.contract.chain import KEYS, Chain, D
-from tests.unit.position_state_brain.scripted import SYMBOL, row
+from tests.unit.position_state_brain.scripted import SYMBOL
 
 STREAMS: dict[str, type[Record]] = {
     KEYS.intents: Intent,
@@ -95,13 +96,22 @@ async def test_a_blocked_plan_has_its_one_result_too(redis: Redis) -> None:
 
 async def test_a_refused_permit_has_its_one_result_and_gives_back_what_it_took(redis: Redis) -> None:
     chain = await a_chain(redis)
-    chain.account.rows[SYMBOL] = row("0.4")  # a drift: P3.3 refuses, the governor permits
-    await chain.p33.snapshot()
-    await chain.ask(chain.wish(position_size_usd=D(300)))
+    held = Hold(
+        reason="ledger_drift", exchange_position_amt=D(0), ledger_position_amt=D(1), since_ms=1, details="a test"
+    )
+    fields: Any = held.to_fields()
+    await redis.hset(KEYS.hold(SYMBOL), mapping=fields)  # P3.3 refuses, the governor permits
+    await chain.ask(chain.wish())
     await holds(chain)
-    result = (await chain.results())[-1]
-    assert not result.executed
+    [result] = await chain.results()
+    assert (result.executed, result.gate) == (False, Gate.SYMBOL_ON_HOLD)
     assert chain.venue.requests == []
+    permits = await chain.entries(KEYS.permits, Permit)
+    assert {permit.issuer: permit.allow for permit in permits} == {Issuer.GOVERNOR: True, Issuer.P33: False}
+    days = [key async for key in redis.scan_iter(f"{KEYS.governor_day('')}*")]
+    totals: list[Any] = [await redis.hget(day, "total") for day in days]
+    assert totals == ["0"]
+    assert set(cast("Any", await redis.hkeys(KEYS.governor_reserved))) == {"seq"}
 
 
 async def test_the_same_wish_twice_has_one_order_and_one_result(redis: Redis) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from quantum_common.settings import SettingsError, load
+from services.cli.config.check import findings
+from services.cli.config.finding import Level
+from services.cli.config.folder import read_folder
 from services.intent_executor.settings import ExecutorSettings
 
 
@@ -34,3 +37,18 @@ def test_an_empty_list_is_not_a_list_of_nothing(tmp_path: Path) -> None:
 def test_comments_do_not_break_a_file(tmp_path: Path) -> None:
     values = loaded(tmp_path, "# one\nINTENT_EXECUTOR_ALLOWLIST=BTCUSDT # two\n# three\n")
     assert values.intent_executor_allowlist == ("BTCUSDT",)
+
+
+def test_every_mistake_of_every_file_is_told_in_one_run(tmp_path: Path) -> None:
+    """A start tells the first; `quantum config check` tells them all."""
+    (tmp_path / "common.env").write_text("QUANTUM_RECV_WINDOW_MS=0.5\nQUANTUM_LOG_LEVL=info\n", encoding="utf-8")
+    (tmp_path / "intent-executor.env").write_text("INTENT_EXECUTOR_ALLOWLIST=,\n", encoding="utf-8")
+    told = {
+        (one.path.name, one.line, one.key)
+        for one in findings(read_folder(tmp_path), offline=True)
+        if one.level is Level.ERROR and one.line
+    }
+    assert told == {
+        ("common.env", 1, "QUANTUM_RECV_WINDOW_MS"), ("common.env", 2, "QUANTUM_LOG_LEVL"),
+        ("intent-executor.env", 1, "INTENT_EXECUTOR_ALLOWLIST"),
+    }  # fmt: skip

@@ -102,6 +102,17 @@ async def test_a_result_that_was_not_executed_gives_back_what_its_plan_took(redi
     assert await pending(redis) == 0
 
 
+async def test_a_plan_that_ended_before_it_was_sent_gives_back_as_well(redis: Redis) -> None:
+    """The executor's word on a plan that it never sent is BLOCKED, as on one that the bridge blocked."""
+    governor = await make_governor(redis)
+    await governor.recover()
+    await governor.handle_plan(await deliver(redis, plan()))
+    ended = result(plan(), executed=False, gate=Gate.PERMIT_TIMEOUT, decision=Decision.BLOCKED)
+    await governor.handle_result(await deliver(redis, ended))
+    assert await budgets(redis) == ([], [], {"total": "0"})
+    assert await pending(redis) == 0
+
+
 async def test_what_was_taken_yesterday_is_given_back_to_yesterday(redis: Redis) -> None:
     governor = await make_governor(redis)
     await governor.recover()
@@ -118,7 +129,8 @@ async def test_what_was_taken_yesterday_is_given_back_to_yesterday(redis: Redis)
         result(plan(), executed=True),
         result(plan("CLOSE_FULL"), executed=False, gate=Gate.EXCHANGE_REJECTED),
         result(
-            plan(decision=Decision.BLOCKED, gate=Gate.POSITION_CAP), executed=False, gate=Gate.POSITION_CAP
+            plan(plan_id="blocked-by-the-bridge", decision=Decision.BLOCKED, gate=Gate.POSITION_CAP), executed=False,
+            gate=Gate.POSITION_CAP,
         ),
     ],
 )  # fmt: skip
