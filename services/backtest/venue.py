@@ -24,7 +24,7 @@ from services.paper_exchange.market.replay import ReplaySource
 
 POINTS = 4
 STEP_MS = MINUTE_MS // POINTS
-_KEPT = EngineConfig(retained_orders=2_000, retained_trades=2_000, retained_income=4_000, retained_algos=2_000)
+KEPT = 500  # orders, trades and income rows, and a few for each symbol: all is read within minutes, funding at once
 
 
 class Venue:
@@ -51,7 +51,11 @@ class Venue:
         rules = [rules_of(one, self.quotes[one.symbol]) for one in source.listings]
         if taker_fee is not None:
             rules = [replace(one, taker_fee=taker_fee) for one in rules]
-        self.engine = Engine(rules, _KEPT)
+        kept = KEPT + 8 * len(rules)
+        self.engine = Engine(
+            rules,
+            EngineConfig(retained_orders=kept, retained_trades=kept, retained_income=kept, retained_algos=kept),
+        )
         self._funding = {
             symbol: FundingSchedule(source.funding.get(symbol, []), crc32(symbol.encode())) for symbol in self.quotes
         }
