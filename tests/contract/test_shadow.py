@@ -62,10 +62,10 @@ async def test_no_trading_request_reaches_the_exchange(
     process = _start_executor(tmp_path, redis_server.url, paper.url)
     try:
         await redis.hset(Keys().governor_state, "trading_state", "ACTIVE")
-        now_ms = time.time_ns() // 1_000_000
         wishes = [plan(plan_id=f"{number:016x}", leverage=3, stop_loss=40_000) for number in (1, 2)]
         wishes += [plan("CLOSE_FULL", plan_id="3" * 16), plan("UPDATE_SL", plan_id="4" * 16)]
         await _wait_for(redis, Keys().heartbeat("intent-executor"))
+        now_ms = time.time_ns() // 1_000_000  # plans from before its start would wait for the fence
         for wish in wishes:
             of = wish.model_copy(update={"ts_ms": now_ms, "expires_ms": now_ms + 60_000})
             for issuer in Issuer:
