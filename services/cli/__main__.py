@@ -8,8 +8,9 @@ import typer
 from redis.exceptions import RedisError
 
 from quantum_common.version import build_id
-from services.cli import backtest_command, governor_verbs
+from services.cli import governor_verbs
 from services.cli.alerts import verbs as alerts_verbs
+from services.cli.backtest import verbs as backtest_verbs
 from services.cli.complaint import Complaint
 from services.cli.completion import symbols as symbols_of
 from services.cli.config import verbs as config_verbs
@@ -48,7 +49,7 @@ app.add_typer(reconcile_app, name="reconcile")
 governor_verbs.register(app)
 question_verbs.register(app)
 alerts_verbs.register(app)
-backtest_command.register(app)
+backtest_verbs.register(app)
 train_verbs.register(app)
 config_verbs.register(app)
 deploy_verbs.register(app)

@@ -1,0 +1,1 @@
+"""`quantum backtest`: the five deciders over a folder of bars, in minutes, with a report."""
