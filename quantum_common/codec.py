@@ -35,8 +35,9 @@ def _number(value: object) -> object:
 
 
 def _surely_plain(value: Decimal) -> bool:
-    """Given a finite number, return whether its digits alone say that it can be written and parsed again."""
-    return int(value.as_tuple().exponent) >= -PLAIN_DIGITS and value.adjusted() < PLAIN_DIGITS
+    """Given a finite number, return whether its length alone says that it can be written and parsed again: one below
+    1e-6 is not surely plain, since it is written with an exponent."""
+    return -6 <= value.adjusted() < PLAIN_DIGITS and len(str(value)) <= PLAIN_DIGITS
 
 
 def _integer(value: object) -> object:
@@ -56,13 +57,14 @@ def _flag(value: object) -> object:
     return value == "True"
 
 
-Number = Annotated[Decimal, BeforeValidator(_number), Field(allow_inf_nan=False)]
+# Bounds stand before the validator: pydantic's core then checks them itself, and not a Python function for each.
+Number = Annotated[Decimal, Field(allow_inf_nan=False), BeforeValidator(_number)]
 Integer = Annotated[int, BeforeValidator(_integer)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-EpochMs = Annotated[Integer, Field(gt=0)]
-EpochSeconds = Annotated[Integer, Field(gt=0)]
+Positive = Annotated[Decimal, Field(allow_inf_nan=False, gt=0), BeforeValidator(_number)]
+NotNegative = Annotated[Decimal, Field(allow_inf_nan=False, ge=0), BeforeValidator(_number)]
+EpochMs = Annotated[int, Field(gt=0), BeforeValidator(_integer)]
+EpochSeconds = Annotated[int, Field(gt=0), BeforeValidator(_integer)]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{2,32}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Text = str
@@ -132,12 +134,12 @@ class Record(BaseModel):
 
 def _encode(value: object) -> str:
     match value:
+        case str() | int():  # most of them; a flag is an int
+            return str(value)
         case None:
             return ""
         case Decimal():
             return plain(value)
-        case bool() | int() | str():
-            return str(value)
         case _:
             raise TypeError(f"{type(value).__name__} cannot stand in a stream")
 
