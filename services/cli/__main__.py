@@ -15,7 +15,6 @@ from services.cli.complaint import Complaint
 from services.cli.completion import symbols as symbols_of
 from services.cli.config import verbs as config_verbs
 from services.cli.deploy import verbs as deploy_verbs
-from services.cli.dry_run import DryRun
 from services.cli.options import (
     DEFAULT_MARKET,
     EXIT_USAGE,
@@ -35,6 +34,7 @@ from services.cli.questions.answer import quiet_pipe
 from services.cli.reconcile_command import run_reconcile, run_release
 from services.cli.redis_command import run_redis
 from services.cli.redis_users import run_redis_users
+from services.cli.shared_options import DryRun, Json, RunDir
 from services.cli.train import verbs as train_verbs
 
 app = typer.Typer(
@@ -53,8 +53,6 @@ backtest_verbs.register(app)
 train_verbs.register(app)
 config_verbs.register(app)
 deploy_verbs.register(app)
-
-RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 
 
 @app.command()
@@ -110,7 +108,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
 @app.command("redis", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def redis_command(
     command: Annotated[list[str], typer.Argument(help="A Redis command and its arguments.")],
-    dir_: Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")] = None,
+    dir_: RunDir = None,
 ) -> None:
     """Send one command to the Redis of the running `quantum up`, else of the settings; answer as redis-cli does."""
     raise typer.Exit(run_redis(command, dir_))
@@ -135,7 +133,7 @@ def ledger_verify(
         str | None, typer.Argument(help="One symbol; all where it is left out.", autocompletion=symbols_of)
     ] = None,
     dir_: RunDir = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
 ) -> None:
     """Compare ledgers with their facts, their journal and the exchange's trades and positions; exit 1 where one is
     wrong or nothing could be read."""

@@ -1,11 +1,6 @@
 """`--dry-run`: every verb that writes has it, asks all that it would ask, and says what it would do in place of it."""
 
 import sys
-from typing import Annotated
-
-import typer
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
 def only_said(*words: str) -> int:

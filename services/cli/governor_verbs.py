@@ -7,17 +7,16 @@ import typer
 
 from quantum_common.state import TradingState
 from services.cli.completion import plans
-from services.cli.dry_run import DryRun
 from services.cli.explain import run_explain
 from services.cli.formula_check import run_check
 from services.cli.options import parse_duration
 from services.cli.record_command import run_record
+from services.cli.shared_options import DryRun, RunDir
 from services.cli.trading_state import run_flatten, run_state
 from services.cli.whatif import run_whatif
 
 governor_app = typer.Typer(help="Check the cutoffs, explain a verdict, or try other settings.", no_args_is_help=True)
 
-RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in governor.events.")]
 
 

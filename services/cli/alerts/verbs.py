@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from services.cli.alerts.given import Given
-from services.cli.dry_run import DryRun
+from services.cli.shared_options import DryRun, Json, RunDir
 
 alerts_app = typer.Typer(help="Tell people what is wrong, and when it is over.", no_args_is_help=True)
 
-RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
 WebhookFile = Annotated[
     Path | None, typer.Option("--webhook-file", metavar="FILE", help="In place of ALERTS_WEBHOOK_FILE.")
 ]
@@ -41,7 +40,7 @@ def try_out(webhook_file: WebhookFile = None, command: Program = "", dir_: RunDi
 @alerts_app.command("list")
 def list_(
     dir_: RunDir = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show what stands, since when, and who has taken note; exit 1 where something stands."""
     from services.cli.alerts.command import run_list  # noqa: PLC0415 - as above

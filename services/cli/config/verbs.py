@@ -8,7 +8,7 @@ import typer
 from services.cli.completion import symbols
 from services.cli.config.allowlist import Options, run_add, run_remove, run_show
 from services.cli.config.check import run_check
-from services.cli.dry_run import DryRun
+from services.cli.shared_options import DryRun, Json
 
 allowlist_app = typer.Typer(
     help="Show the symbols that may be traded, or change every list at once.", no_args_is_help=True
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def check(
     dir_: ConfigDir = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask neither the exchange nor Redis.")] = False,  # noqa: FBT002
-    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
 ) -> None:
     """Say everything that is wrong with the env files, by file and line, and write nothing. Exit 0 where no error is
     found, 1 where one is, 78 where they cannot be read."""
@@ -45,7 +45,7 @@ Reload = Annotated[bool, typer.Option("--reload", help="Have the services concer
 @allowlist_app.command("show")
 def allowlist_show(
     dir_: ConfigDir = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show the lists side by side, with positions and the exchange's word; exit 1 where the lists differ."""
     raise typer.Exit(run_show(dir_, as_json=json))

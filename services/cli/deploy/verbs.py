@@ -12,10 +12,10 @@ from services.cli.deploy.place import PREFIX, Place
 from services.cli.deploy.uninstall_command import run_uninstall
 from services.cli.deploy.wishes import Wishes
 from services.cli.options import EXIT_USAGE, Profile, parse_redis
+from services.cli.shared_options import DryRun
 
 Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Install into this image instead of this machine.")]
 Prefix = Annotated[str, typer.Option(metavar="PATH", help="Folder of the code and its packages.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 
 
 def register(app: typer.Typer) -> None:

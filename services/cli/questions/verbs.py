@@ -16,9 +16,8 @@ from services.cli.questions.positions import run_positions
 from services.cli.questions.tail import NAMES, Wanted, run_tail
 from services.cli.questions.trace import run_trace
 from services.cli.questions.why_command import run_why
+from services.cli.shared_options import Json, RunDir
 
-RunDir = Annotated[Path | None, typer.Option("--dir", metavar="DIR", help="The run in this folder.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of the picture.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Ask again and again, until Ctrl-C.")]
 Every = Annotated[str, typer.Option("--every", metavar="TIME", help="How often to look again.")]
 Since = Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 90s, 10m, 24h.")]

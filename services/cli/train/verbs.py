@@ -23,6 +23,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # cores are for processes
 HORIZON_MINUTES = (60, 240)
 _SPANS = {"m": 1, "h": 60, "d": 1440}
 
+CardJson = Annotated[bool, typer.Option("--json", help="The card as JSON instead of the page.")]
+
 
 def register(app: typer.Typer) -> None:
     """Given the `quantum` command, add the verbs to it."""
@@ -56,7 +58,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
         float, typer.Option(min=0.0, max=100.0, help="Half spread and slippage of one side.")
     ] = _default("ai_slippage_bps"),
     jobs: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 for one a core.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="The card as JSON instead of the page.")] = False,  # noqa: FBT002
+    json: CardJson = False,  # noqa: FBT002
 ) -> None:
     """Train a model on minute bars, judge it on what it had not seen, save it, and show its card.
 
@@ -92,7 +94,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
 
 def card(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A model's folder.")],
-    json: Annotated[bool, typer.Option("--json", help="The card as JSON instead of the page.")] = False,  # noqa: FBT002
+    json: CardJson = False,  # noqa: FBT002
 ) -> None:
     """Check a model's files as the engine does, and show its card; exit 1 where the engine would refuse it."""
     try:
