@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from quantum_common.exchange.port import Connected, PositionView, UserEvent
+from services.backtest.views import user_events
 from services.paper_exchange.engine import enums, requests
 from services.paper_exchange.engine.book import Tick
 from services.paper_exchange.engine.defaults import default_rules
 from services.paper_exchange.engine.engine import Engine
 from services.paper_exchange.engine.errors import ExchangeError
 from services.paper_exchange.engine.records import AlgoOrder, Order, Trade
-from tests.sim.views import user_events
 from tests.sim.world import Call, Task, World
 
 DEPOSIT = Decimal(100_000)

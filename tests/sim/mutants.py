@@ -253,7 +253,7 @@ MUTANTS = (
         ),
         400,
         TEARING,
-        first=500,
+        first=900,
     ),
     Mutant(
         "governor's permit issued again",

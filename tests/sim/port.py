@@ -16,11 +16,10 @@ from quantum_common.exchange.port import (
     TradeView,
     UserEvent,
 )
-from quantum_common.messages import Side
+from services.backtest.views import order_view, position_view, stop_view, symbol_rules, trade_view
 from services.paper_exchange.engine import enums, requests
 from services.paper_exchange.engine.errors import ExchangeError
 from tests.sim.exchange import REQUEST_MS, TIMEOUT_MS, Exchange, Feed, Lost
-from tests.sim.views import order_view, trade_view
 from tests.sim.world import Call, Process
 
 
@@ -40,13 +39,7 @@ class SimPort:
 
     async def rules(self) -> Mapping[str, SymbolRules]:
         """Return the filters."""
-        return {
-            symbol: SymbolRules(
-                symbol, "TRADING", rules.tick_size, rules.market_lot.step, rules.market_lot.minimum,
-                rules.market_lot.maximum, rules.min_notional,
-            )
-            for symbol, rules in self._exchange.rules.items()
-        }  # fmt: skip
+        return {symbol: symbol_rules(rules) for symbol, rules in self._exchange.rules.items()}
 
     # --- commands ------------------------------------------------------------------------------------------------
 
@@ -154,15 +147,8 @@ class SimPort:
     async def open_stops(self) -> Sequence[StopView]:
         """Return every open conditional order."""
         stops: Sequence[StopView] = await self._read(
-            "open stops",
-            lambda: [
-                StopView(
-                    algo.symbol, algo.client_algo_id, Side(algo.side.value), algo.trigger_price, algo.close_position,
-                    algo.quantity or Decimal(0), algo.create_ms,
-                )
-                for algo in self._exchange.engine.open_algos()
-            ],
-        )  # fmt: skip
+            "open stops", lambda: [stop_view(algo) for algo in self._exchange.engine.open_algos()]
+        )
         return stops
 
     async def set_leverage(self, symbol: str, leverage: int) -> outcome.Commanding:
@@ -190,13 +176,7 @@ class SimPort:
             if world.faulty and exchange.stale and world.rng.random() < 0.1:
                 world.faults["stale_positions"] += 1
                 return exchange.stale
-            exchange.stale = [
-                PositionView(
-                    view.symbol, view.amount, view.entry_price, view.mark_price, view.unrealized_pnl, view.leverage,
-                    view.liquidation_price, view.update_ms,
-                )
-                for view in exchange.engine.positions(all_symbols=True)
-            ]  # fmt: skip
+            exchange.stale = [position_view(view) for view in exchange.engine.positions(all_symbols=True)]
             return exchange.stale
 
         return await self._read("positions", effect)  # type: ignore[no-any-return]
