@@ -20,6 +20,11 @@ GROUP_EXECUTOR = "intent-executor"
 SERVICES = ("ai-engine", "intent-bridge", "governor", "position-state-brain", "intent-executor")
 
 
+def short(stream: str) -> str:
+    """Given a stream's key, return its name without the prefix: `apply.plan`."""
+    return stream.rpartition(":")[2]
+
+
 @dataclass(frozen=True)
 class Keys:
     """The names under one prefix: `quantum` for a single shard, `quantum:{N}` for shard N."""

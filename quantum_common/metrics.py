@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.samples import Sample
 
 from quantum_common import metric_catalogue as catalogue
+from quantum_common.keys import short
 from quantum_common.meter import PASSED, Hop
 from quantum_common.metric_catalogue import SECONDS, Kind, Metric
 from quantum_common.redis_client import UNREACHABLE
@@ -156,8 +157,3 @@ def _written(family: Family, samples: Sequence[Sample]) -> Iterator[bytes]:
         part.samples = list(samples[start : start + SAMPLES_AT_ONCE])
         text = generate_latest(_One(part))
         yield text if start == 0 else text.split(b"\n", 2)[2]
-
-
-def short(stream: str) -> str:
-    """Given a stream's key, return its name without the prefix: `apply.plan`."""
-    return stream.rpartition(":")[2]

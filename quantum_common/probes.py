@@ -12,8 +12,8 @@ from quantum_common import metric_catalogue as catalogue
 from quantum_common.clock import Clock
 from quantum_common.exchange.budget import BudgetState, Cost, Kind, Lane
 from quantum_common.exchange.session import Session
-from quantum_common.keys import Keys
-from quantum_common.metrics import Metrics, Probe, short
+from quantum_common.keys import Keys, short
+from quantum_common.metrics import Metrics, Probe
 from quantum_common.redis_client import Redis
 from quantum_common.state import ModelStatus, TradingState
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from quantum_common.keys import SERVICES, Keys
 from quantum_common.messages import Malformed
 from quantum_common.state import Hold, Ledger, Snapshot
+from services.cli.health.groups import read_groups
+from services.cli.health.picture import Group
 from services.cli.redis_link import entries, written_ms
 from services.cli.tally import FLOWS, Outcome, Tally
 
@@ -38,16 +39,6 @@ class PositionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRow:
-    """One consumer group of one stream: entries not read yet (None where Redis cannot tell) and not acknowledged."""
-
-    stream: str
-    group: str
-    lag: int | None
-    pending: int
-
-
-@dataclass(frozen=True, slots=True)
 class Board:
     """Everything on the screen at one moment."""
 
@@ -63,7 +54,7 @@ class Board:
     latencies: Mapping[str, tuple[int, int] | None]
     positions: tuple[PositionRow, ...]
     gates: Counter[str]
-    groups: tuple[GroupRow, ...]
+    groups: tuple[Group, ...]
     dead: int
     results: tuple[Outcome, ...]
 
@@ -156,17 +147,3 @@ def _row(
         unrealized_pnl=snapshot.unrealized_pnl if snapshot else None,
         hold=hold,
     )
-
-
-def read_groups(redis: Redis, keys: Keys) -> tuple[GroupRow, ...]:
-    """Return how far every consumer group of every stream is."""
-    rows = []
-    for stream in keys.streams:
-        try:
-            groups: Any = redis.xinfo_groups(stream)
-        except ResponseError:  # the stream is not there yet
-            continue
-        rows += [
-            GroupRow(stream.rpartition(":")[2], group["name"], group["lag"], int(group["pending"])) for group in groups
-        ]
-    return tuple(rows)

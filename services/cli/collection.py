@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
-from quantum_common.keys import Keys
+from quantum_common.keys import Keys, short
 from quantum_common.messages import Intent, JournalEntry, Malformed, Permit, Plan, Record, Result, Side, Stamped
 from quantum_common.state import Ledger, OrderRecord, Snapshot
-from services.cli.board import read_groups
 from services.cli.exchange_link import ExchangeLink
 from services.cli.facts import Backlog, DeadLetter, ExchangeOrder, ExchangeTrade, Facts, Written
+from services.cli.health.groups import read_groups
 from services.cli.redis_link import entries, written_ms
 
 ALL_SYMBOLS_MAX = 64  # with more, only symbols that anything of ours names are asked about: each costs two calls
@@ -68,24 +68,24 @@ class Collector:
             try:
                 found.append(Written(entry_id, written_ms(entry_id), kind.from_fields(fields)))
             except Malformed:
-                self._malformed.append((_short(stream), entry_id))
+                self._malformed.append((short(stream), entry_id))
         return tuple(found)
 
     def _dead(self) -> Iterator[DeadLetter]:
         for stream in self._keys.streams:
             for _, fields in entries(self._redis, Keys.dead(stream)):
-                yield DeadLetter(_short(stream), fields.get("dead_entry_id", ""), fields.get("dead_reason", ""))
+                yield DeadLetter(short(stream), fields.get("dead_entry_id", ""), fields.get("dead_reason", ""))
 
     def _backlogs(self) -> Iterator[Backlog]:
         for row in read_groups(self._redis, self._keys):
-            yield Backlog(row.stream, row.group, row.lag or 0, row.pending)
+            yield Backlog(row.stream, row.name, row.lag or 0, row.pending)
 
     def _trimmed(self) -> Iterator[str]:
         for stream in self._keys.streams:
             if self._redis.exists(stream):
                 info: Any = self._redis.xinfo_stream(stream)
                 if int(info.get("entries-added", info["length"])) > int(info["length"]):
-                    yield _short(stream)
+                    yield short(stream)
 
     def _hashes(self, prefix: str, kind: type[R]) -> dict[str, R]:
         return {
@@ -114,10 +114,6 @@ class Collector:
                 for name, fields in zip(page, pipe.execute(), strict=True):
                     if fields:
                         yield name.removeprefix(prefix), fields
-
-
-def _short(stream: str) -> str:
-    return stream.rpartition(":")[2]
 
 
 def _order(row: dict[str, Any]) -> ExchangeOrder:

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from quantum_common.keys import SERVICES
 from quantum_common.money import plain
-from services.cli.board import Board, GroupRow, PositionRow
+from services.cli.board import Board, PositionRow
+from services.cli.health import picture
 from services.cli.tally import FLOWS, Outcome
 
 GATE_ROWS = 4
@@ -196,10 +197,10 @@ def _count(code: str, count: int) -> Text:
     return Text.assemble((f"{count:>5} ", "bold"), code)
 
 
-def _group(row: GroupRow) -> Text:
+def _group(row: picture.Group) -> Text:
     waiting = row.pending + (row.lag or 0)
     lag = "?" if row.lag is None else str(row.lag)
-    return Text(f"{row.stream} → {row.group}  {lag}, {row.pending}", "yellow" if waiting else "dim")
+    return Text(f"{row.stream} → {row.name}  {lag}, {row.pending}", "yellow" if waiting else "dim")
 
 
 def _result(outcome: Outcome) -> Text:

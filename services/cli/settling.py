@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from redis import Redis
 
 from quantum_common.keys import Keys
-from services.cli.board import read_groups
 from services.cli.checks import Verdict, evaluate
 from services.cli.collection import Collector
 from services.cli.exchange_link import ExchangeAway, ExchangeLink
 from services.cli.facts import Facts
+from services.cli.health.groups import read_groups
 from services.cli.redis_link import GONE
 
 QUIET_FOR_S = 1.0

@@ -8,10 +8,10 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common import metric_catalogue as catalogue
-from quantum_common.keys import SERVICES
+from quantum_common.keys import SERVICES, short
 from quantum_common.meter import SILENT, Hop, Meter
 from quantum_common.metric_catalogue import CATALOGUE, Kind
-from quantum_common.metrics import Metrics, short
+from quantum_common.metrics import Metrics
 from quantum_common.reasons import Gate
 
 NAME = re.compile(r"^quantum_[a-z0-9]+(_[a-z0-9]+)*$")

@@ -11,8 +11,7 @@ from typing import Any
 from redis import Redis
 
 from quantum_common.ids import plan_of
-from quantum_common.keys import Keys
-from services.cli.health.collect import short
+from quantum_common.keys import Keys, short
 from services.cli.health.picture import Fields
 from services.cli.questions.threads import Thread, threads
 from services.cli.redis_link import PAGE, Entry, written_ms

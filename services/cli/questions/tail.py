@@ -10,9 +10,8 @@ import orjson
 from redis import Redis
 from rich.text import Text
 
-from quantum_common.keys import Keys
+from quantum_common.keys import Keys, short
 from services.cli.complaint import Complaint
-from services.cli.health.collect import short
 from services.cli.health.picture import Fields
 from services.cli.options import EXIT_USAGE
 from services.cli.questions.answer import Manner, console, opened, quiet_pipe

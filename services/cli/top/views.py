@@ -124,7 +124,7 @@ def _lag(sample: Sample) -> Sequence[tuple[Cell, ...]]:
         return []
     groups = [
         (
-            _plain(f"{row.stream} → {row.group}", "yellow" if row.pending or row.lag else ""),
+            _plain(f"{row.stream} → {row.name}", "yellow" if row.pending or row.lag else ""),
             Cell(-1 if row.lag is None else row.lag, Text("?" if row.lag is None else f"{row.lag} unread")),
             Cell(row.pending, Text(f"{row.pending} pending")),
         )

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from quantum_common.keys import SERVICES
-from services.cli.board import Board, GroupRow, PositionRow
+from services.cli.board import Board, PositionRow
+from services.cli.health.picture import Group
 from services.cli.rendering import duration, outcome_words, plain_line, render
 from services.cli.tally import FLOWS, Outcome
 
@@ -36,7 +37,7 @@ def board(**changes: Any) -> Board:
         "totals": dict.fromkeys(FLOWS, 5), "latencies": {"order": (4, 9), "ledger": None, "result": (6, 20)},
         "positions": tuple(position(f"S{number:02d}USDT") for number in range(30)),
         "gates": Counter({"low_confidence": 7, "rate_limit_burst": 2}),
-        "groups": tuple(GroupRow("apply.plan", f"g{number}", number, 0) for number in range(9)),
+        "groups": tuple(Group("apply.plan", f"g{number}", there=True, lag=number) for number in range(9)),
         "dead": 0, "results": tuple(outcome(executed="True", filled_qty="2", order_status="FILLED") for _ in range(8)),
     }  # fmt: skip
     return Board(**(fields | changes))

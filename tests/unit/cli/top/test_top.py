@@ -12,10 +12,11 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
 from quantum_common.state import TradingState
-from services.cli.board import GroupRow, PositionRow
+from services.cli.board import PositionRow
 from services.cli.complaint import Complaint
 from services.cli.health.check import Check, Level
 from services.cli.health.limits import limits_of
+from services.cli.health.picture import Group
 from services.cli.tally import Outcome
 from services.cli.top.app import Top
 from services.cli.top.command import run_top
@@ -44,7 +45,10 @@ def sample(**changes: Any) -> Sample:
             position("SOLUSDT", "0", "0", "0"),
         ),
         gates=Counter({"low_confidence": 3, "position_cap": 1}),
-        groups=(GroupRow("apply.plan", "governor", 0, 0), GroupRow("apply.plan", "p33", None, 4)),
+        groups=(
+            Group("apply.plan", "governor", there=True),
+            Group("apply.plan", "p33", there=True, lag=None, pending=4),
+        ),
         latencies={"order": (10, 20), "ledger": None},
         results=(Outcome(NOW_MS, {"symbol": "BTCUSDT", "action": "OPEN", "gate": "low_confidence"}),),
         trading_state="ACTIVE",
