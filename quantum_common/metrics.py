@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from quantum_common import metric_catalogue as catalogue
 from quantum_common.keys import short
-from quantum_common.meter import PASSED, Hop
+from quantum_common.meter import PASSED, Hop, Meter
 from quantum_common.metric_catalogue import SECONDS, Kind, Metric
 from quantum_common.redis_client import UNREACHABLE
 
@@ -39,8 +39,8 @@ class _One:
         return (self.family,)
 
 
-class Metrics:
-    """The metrics of one service. Implements `Meter`; `probes` read gauges when somebody asks."""
+class Metrics(Meter):
+    """The metrics of one service; `probes` read gauges when somebody asks."""
 
     def __init__(self, service: str) -> None:
         self.service = service
