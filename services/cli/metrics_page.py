@@ -1,12 +1,10 @@
 """`python -m services.cli.metrics_page FILE`: write docs/metrics.md from the catalogue, so that it cannot be wrong."""
 
-import sys
-from pathlib import Path
-
 from quantum_common.keys import SERVICES
 from quantum_common.meter import Hop
 from quantum_common.metric_catalogue import CATALOGUE, SECONDS, Metric
 from services.cli.pipeline import METRICS_PORTS
+from services.cli.written_page import write_page
 
 SHORT = {"position-state-brain": "p33", "ai-engine": "engine", "intent-bridge": "bridge", "intent-executor": "executor"}
 STRETCHES = {
@@ -93,13 +91,5 @@ def _row(metric: Metric) -> str:
     return f"| `{metric.name}` | {metric.kind} | {labels} | {by} | {metric.meaning} |\n"
 
 
-def main() -> None:
-    """Write the page to the file that is named, else to standard output."""
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(render(), encoding="utf-8")
-    else:
-        sys.stdout.write(render())
-
-
 if __name__ == "__main__":
-    main()
+    write_page(render())

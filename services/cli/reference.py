@@ -3,7 +3,6 @@
 A key's type, default, range and meaning are those that its service checks at the start; its unit is in its name.
 """
 
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +17,7 @@ from quantum_common.settings import CommonSettings, Symbols
 from quantum_common.settings_changes import hot
 from services.ai_engine.settings import AiSettings
 from services.cli.alerts.settings import AlertsSettings
+from services.cli.written_page import write_page
 from services.governor.settings import GovernorSettings
 from services.intent_bridge.settings import BridgeSettings
 from services.intent_executor.settings import ExecutorSettings
@@ -148,13 +148,5 @@ def across(model: type[CommonSettings], inherited: type[CommonSettings] | None) 
             yield " ".join((getdoc(validator.func) or name).split())
 
 
-def main() -> None:
-    """Write the page to the file that is named, else to standard output."""
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(render(), encoding="utf-8")
-    else:
-        sys.stdout.write(render())
-
-
 if __name__ == "__main__":
-    main()
+    write_page(render())

@@ -4,12 +4,10 @@ Fields and types are those of the models, who writes and reads is what Redis' us
 in `quantum_common/meanings.py`.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from inspect import getdoc
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -30,6 +28,7 @@ from quantum_common.state import (
     Portfolio,
     Snapshot,
 )
+from services.cli.written_page import write_page
 
 STREAMS: dict[str, type[Record]] = {
     "intents": Intent,
@@ -181,13 +180,5 @@ def _shown(name: str) -> str:
     return member(ANY).replace(ANY, argument)
 
 
-def main() -> None:
-    """Write the page to the file that is named, else to standard output."""
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(render(), encoding="utf-8")
-    else:
-        sys.stdout.write(render())
-
-
 if __name__ == "__main__":
-    main()
+    write_page(render())
