@@ -176,7 +176,7 @@ async def _measured(url: str, symbols: int, rounds: int) -> str:
         for _ in range(rounds * 15):
             for _ in range(market.close_minute(at_once=at_once)):
                 await engine.step()
-        rows.append([what, *cells(Summary.of(store.took_ns)), "3.00" if not at_once else "none"])
+        rows.append([what, *cells(Summary.of(store.took_ns)), f"{LIMIT_NS / 1e6:.2f}" if not at_once else "none"])
     whole = [_whole_ns(market) for _ in range(10)]
     rows.append(["for scale: one symbol's features from a day of bars anew", *cells(Summary.of(whole)), "none"])
     size = f"{TREES} trees of depth {DEPTH} and a logistic regression, {len(INPUT_NAMES)} inputs"

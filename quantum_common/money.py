@@ -40,8 +40,3 @@ def round_to_tick(price: Decimal, tick: Decimal) -> Decimal:
     if tick <= 0:
         raise ValueError(f"a tick must be positive, not {tick}")
     return (price / tick).to_integral_value(ROUND_HALF_EVEN) * tick
-
-
-def bps_between(price: Decimal, reference: Decimal) -> Decimal:
-    """Given a price and a positive reference, return their distance in basis points, signed."""
-    return (price - reference) / reference * BPS

@@ -58,7 +58,6 @@ REQUEST_KINDS = frozenset(
         FaultKind.BANNED,
     }
 )
-DELAY_KINDS = frozenset({FaultKind.DELAY, FaultKind.DELAY_ANSWER})
 EVENT_KINDS = frozenset(
     {FaultKind.DUPLICATE_EVENT, FaultKind.REORDER_EVENTS, FaultKind.DROP_EVENT, FaultKind.DELAY_EVENT}
 )

@@ -48,14 +48,13 @@ class NotReady(Exception):
 
 @dataclass
 class Actor:
-    """One process that is kept running. `due_s` is when it starts again; `frozen` while SIGSTOP holds it."""
+    """One process that is kept running. `due_s` is when it starts again."""
 
     name: str
     start: Callable[[], subprocess.Popen[bytes]]
     log: Path
     process: subprocess.Popen[bytes]
     due_s: float | None = None
-    frozen: bool = False
     wanted: bool = True
 
     @property
@@ -166,17 +165,14 @@ class Stage:
         actor = self.actors[name]
         actor.process.kill()
         actor.process.wait()
-        actor.frozen = False
         actor.due_s = time.monotonic() + back_in_s
 
     def freeze(self, name: str) -> None:
         """Given a process, stop it in its tracks (SIGSTOP)."""
-        self.actors[name].frozen = True
         self.actors[name].send(signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         """Given a process, let it go on (SIGCONT)."""
-        self.actors[name].frozen = False
         self.actors[name].send(signal.SIGCONT)
 
     def invite(self, name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantum_common.money import bps_between, floor_to_step, parse_decimal, plain, round_to_tick
+from quantum_common.money import floor_to_step, parse_decimal, plain, round_to_tick
 
 amounts = st.decimals(-(10**9), 10**9, places=8)
 steps = st.sampled_from([Decimal(step) for step in ("1", "10", "0.1", "0.001", "0.00000001", "0.005", "2.5")])
@@ -55,8 +55,3 @@ def test_a_step_or_tick_that_is_not_positive_is_refused(size: Decimal) -> None:
         floor_to_step(Decimal(1), size)
     with pytest.raises(ValueError, match="tick must be positive"):
         round_to_tick(Decimal(1), size)
-
-
-def test_a_distance_in_basis_points_has_the_sign_of_the_move() -> None:
-    assert bps_between(Decimal(101), Decimal(100)) == 100
-    assert bps_between(Decimal(99), Decimal(100)) == -100

@@ -18,7 +18,6 @@ from services.cli.complaint import Complaint
 
 RUNBOOK = "docs/runbook.md"
 VARIABLE = "ALERT_"
-KILLED_AFTER_S = 1.0
 ANSWER_SHOWN = 200
 
 

@@ -13,7 +13,7 @@ from services.cli.health.picture import Group, Picture, Stream
 from services.cli.redis_link import written_ms
 from services.cli.spans import span
 
-INTENTS, PLANS, PERMITS, RESULTS = "trade.intent", "apply.plan", "apply.permit", "apply.result"
+PLANS, PERMITS, RESULTS = "apply.plan", "apply.permit", "apply.result"
 UNLISTED = frozenset(
     {Gate.SYMBOL_NOT_IN_ALLOWLIST, Gate.P33_SYMBOL_NOT_IN_ALLOWLIST, Gate.EXECUTOR_SYMBOL_NOT_IN_ALLOWLIST}
 )

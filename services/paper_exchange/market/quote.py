@@ -5,7 +5,6 @@ from services.paper_exchange.market.prices import Book, make_book, mix, path_pri
 
 PRICE_SCALE = 8  # decimals of mark and index prices
 _MARK_MS, _INDEX_MS = 10_000, 5_000  # market time over which mark and index follow the last price
-STRAIGHT_POINTS_MAX = MINUTE_MS // _MARK_MS  # up to so many moments a minute, the mark is the last price
 _VOLUME_BARS = 60
 _ID_MS = 50  # of market time an update number stands for; ticks are never that close
 
@@ -73,7 +72,7 @@ class Quote:
         """Given a minute and a moment of it, stand there as if all `ticks` moments up to it had been played.
 
         True where the moments lie so far apart that mark and index follow the last price at once, which is at
-        STRAIGHT_POINTS_MAX a minute or fewer; and but for the extremes of a minute that was not played from its open.
+        six a minute or fewer; and but for the extremes of a minute that was not played from its open.
         """
         if index != self.index:
             self.open_bar(index)

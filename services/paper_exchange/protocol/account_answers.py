@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.paper_exchange.engine.enums import MarginType, PositionSide
+from services.paper_exchange.engine.enums import MarginType
 from services.paper_exchange.engine.records import ASSET, Income, SymbolSettings
 from services.paper_exchange.engine.rules import SymbolRules
 from services.paper_exchange.engine.views import AccountView, PositionView
@@ -218,11 +218,6 @@ def symbol_config(settings: SymbolSettings, rules: SymbolRules) -> dict[str, Any
         "leverage": settings.leverage,
         "maxNotionalValue": fixed(rules.max_notional(settings.leverage), 0),
     }
-
-
-def is_visible(view: PositionView, *, dual_side: bool) -> bool:
-    """Given a position and the mode, return whether an account answer lists it in that mode."""
-    return (view.side is not PositionSide.BOTH) if dual_side else (view.side is PositionSide.BOTH)
 
 
 def _liquidation(view: PositionView) -> str:
