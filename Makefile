@@ -59,8 +59,8 @@ chaos: $(DEV_STAMP) ## Kill real processes for MINUTES, seeded by SEED, then che
 	@$(PYTHON) -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
 .PHONY: chaos-aof
-chaos-aof: $(DEV_STAMP) ## Tear every script at every byte of the append-only file, and recover
-	@$(PYTHON) -m tests.chaos.aof
+chaos-aof: $(DEV_STAMP) ## Tear every script at every byte of the append-only file, and recover; ARGS="--every 40"
+	@$(PYTHON) -m tests.chaos.aof $(ARGS)
 
 .PHONY: install
 install: $(RUN_STAMP) ## As root: install under systemd; ARGS="--start" starts it, ARGS="--root DIR" builds an image

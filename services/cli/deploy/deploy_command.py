@@ -7,6 +7,7 @@ from services.cli.deploy.host import active, make_users, systemctl, tell
 from services.cli.deploy.packages import read_packages
 from services.cli.deploy.place import CONFIG, Place, may_write
 from services.cli.deploy.settings_files import SettingsFiles
+from services.cli.deploy.shell_files import ShellFiles
 from services.cli.deploy.steps import Kind, Step
 from services.cli.deploy.unit_files import TARGET, UnitFiles
 from services.cli.deploy.venv import Venv
@@ -34,7 +35,7 @@ def run_deploy(wishes: Wishes, *, dry_run: bool, start: bool) -> int:
     installed.add(place.venv, Kind.OURS)
     try:
         venv = Venv(place, read_packages(pinned=not wishes.link), wishes.link)
-        steps = [*venv.steps(), *settings.steps(), *units.steps()]
+        steps = [*venv.steps(), *settings.steps(), *units.steps(), *ShellFiles(place, installed).steps()]
         doing = _do(steps, dry_run=dry_run)
         if dry_run:
             return 0

@@ -8,6 +8,7 @@ from services.cli.deploy import manifest as record
 from services.cli.deploy.deploy_command import BOOT
 from services.cli.deploy.host import systemctl, tell
 from services.cli.deploy.place import CONFIG, DATA, SYSUSERS, UNITS, Place, may_write
+from services.cli.deploy.shell_files import FOLDERS
 from services.cli.deploy.steps import Kind, Step, remove_step
 from services.cli.deploy.unit_files import TARGET
 from services.cli.options import EXIT_USAGE
@@ -71,6 +72,7 @@ def _drop_empty(place: Place, prefix: str) -> None:
         f"{UNITS}/quantum-alerts.service.d",
         f"{CONFIG}/redis",
         CONFIG,
+        *FOLDERS,
     )
     borrowed = (str(Path(path).parent) for path in (BOOT, SYSUSERS))
     for folder in map(place.at, (*made, *borrowed)):

@@ -1,6 +1,7 @@
 """`python -m tests.chaos.aof` cuts the file at every byte of each script's first run, and tears every run of each.
 
-`--every N` takes each N-th byte only. The last line reads `scripts=N cuts=N torn=N wrong=0`; the status is 1 otherwise.
+`--every N` takes each N-th byte only; `--server FILE` takes that server alone, such as /usr/bin/redis-server. The last
+line reads `scripts=N cuts=N torn=N wrong=0`; the status is 1 otherwise.
 """
 
 import argparse
@@ -54,9 +55,10 @@ def main() -> int:
     """Cut with every server at hand."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.aof", description=__doc__)
     parser.add_argument("--every", type=int, default=1)
-    every = parser.parse_args().every
+    parser.add_argument("--server", type=Path, metavar="FILE")
+    given = parser.parse_args()
     _be_quiet()
-    return max(cut_all(binary, every) for binary in binaries())
+    return max(cut_all(binary, given.every) for binary in ((given.server,) if given.server else binaries()))
 
 
 def cut_all(binary: Path, every: int) -> int:

@@ -1,6 +1,8 @@
 """`quantum deploy` and `quantum uninstall` into an image: what is written, what an upgrade keeps, what is refused."""
 
 import hashlib
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,13 +11,16 @@ import pytest
 from quantum_common.acl import USERS
 from quantum_common.settings import Environment, load
 from services.cli.complaint import Complaint
-from services.cli.deploy import deploy_command, packages, place, settings_files, venv
+from services.cli.deploy import deploy_command, manifest, packages, place, settings_files, venv
 from services.cli.deploy.deploy_command import run_deploy
 from services.cli.deploy.env_text import active
 from services.cli.deploy.place import Place
+from services.cli.deploy.shell_files import SCRIPTS
+from services.cli.deploy.steps import Kind
 from services.cli.deploy.uninstall_command import run_uninstall
 from services.cli.deploy.verbs import deploy
 from services.cli.deploy.wishes import Wishes
+from services.cli.man_pages import pages
 from services.cli.options import Profile
 from services.cli.reference import SERVICES
 
@@ -234,6 +239,39 @@ def test_another_prefix_is_written_into_the_units(image: Place) -> None:
     assert "ExecStart=/srv/q/venv/bin/quantum-governor\n" in unit
     with pytest.raises(Complaint, match="has it in /srv/q; quantum uninstall first"):
         install(image)
+
+
+def test_manual_pages_and_completions_come_and_go_with_the_verbs(
+    image: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(image)
+    man = image.at("/usr/local/share/man/man1")
+    assert {path.name: path.read_text(encoding="utf-8") for path in man.iterdir()} == pages()
+    former, other = man / "quantum-former.1", man / "other.1"
+    for page in (former, other):
+        page.write_text("a page\n", encoding="utf-8")
+    installed = manifest.read(image)
+    installed.add("/usr/local/share/man/man1/quantum-former.1", Kind.OURS)
+    installed.save(image)
+    capsys.readouterr()
+    install(image)
+    assert capsys.readouterr().out.splitlines() == [
+        "- /usr/local/share/man/man1/quantum-former.1  of a verb that is not there any more"
+    ]
+    assert run_uninstall(image, purge=False, dry_run=False) == 0
+    share = image.at("/usr/local/share")
+    assert [path for path in share.rglob("*") if not path.is_dir()] == [other]
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_a_shell_takes_its_completion_script(image: Place, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    install(image)
+    done = subprocess.run(
+        [shell, "-n", str(image.at(SCRIPTS[shell]))], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_uninstall_leaves_settings_and_a_purge_leaves_nothing_of_ours(image: Place) -> None:
