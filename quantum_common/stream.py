@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import ResponseError
 
@@ -23,12 +23,13 @@ from quantum_common.clock import Clock
 from quantum_common.exchange.port import ExchangeUnavailable
 from quantum_common.keys import Keys
 from quantum_common.log import Log
-from quantum_common.messages import Malformed
+from quantum_common.messages import Malformed, Record
 from quantum_common.meter import SILENT, Meter
 from quantum_common.progress import Progress
 from quantum_common.redis_client import BLOCK_MS, UNREACHABLE, Redis
 from quantum_common.scripts import Script
 
+R = TypeVar("R", bound=Record)
 BATCH = 64
 IN_HAND_MAX = 512
 CLAIM_IDLE_MS = 30_000
@@ -50,6 +51,10 @@ class Message:
     def written_ms(self) -> int:
         """Return when Redis took the entry, in epoch milliseconds."""
         return int(self.id.partition("-")[0])
+
+    def read(self, kind: type[R]) -> R:
+        """Given the contract of its stream, return the record. Raise Malformed where the fields break it."""
+        return kind.from_fields(self.fields)
 
 
 Handler = Callable[[Message], Awaitable[None]]

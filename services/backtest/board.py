@@ -8,13 +8,14 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from quantum_common.clock import Clock
 from quantum_common.keys import GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, Keys
-from quantum_common.messages import Issuer, Record
+from quantum_common.messages import Issuer, Permit, Record
 from quantum_common.state import GovernorState, Hold, Ledger, MarketState, OrderRecord, Portfolio, Snapshot
-from quantum_common.stream import Message
+from quantum_common.stream import Message, R
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -50,6 +51,30 @@ class Fading(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+class Entry(Message):
+    """An entry of a stream. Its fields are written once somebody asks for them, and read once for all groups: what a
+    service gets is what it would read from Redis, to the place of the last digit."""
+
+    def __init__(self, stream: str, entry_id: str, sent: Record) -> None:
+        for name, value in (("stream", stream), ("id", entry_id), ("deliveries", 1), ("_sent", sent)):
+            object.__setattr__(self, name, value)
+
+    _sent: Record
+
+    @cached_property
+    def fields(self) -> dict[str, str]:  # what a message is given, an entry makes
+        """Return the record as flat strings."""
+        return self._sent.to_fields()
+
+    @cached_property
+    def _record(self) -> Record:
+        return super().read(type(self._sent))
+
+    def read(self, kind: type[R]) -> R:
+        """Given the contract of its stream, return the record."""
+        return self._record if isinstance(self._record, kind) else super().read(kind)
 
 
 class Stop(NamedTuple):
@@ -93,7 +118,7 @@ class Board:
     def __post_init__(self) -> None:
         day_ms = 86_400_000
         self.orders: Fading[str, OrderRecord] = Fading(self.clock, day_ms)  # long after anybody asks for one
-        self.permits: Fading[tuple[Issuer, str], str] = Fading(self.clock, 60_000)
+        self.permits: Fading[tuple[Issuer, str], Permit] = Fading(self.clock, 60_000)
         self.recent: deque[Record] = deque(maxlen=RECENT_RESULTS)  # newest last
         self._groups = {
             self.keys.plans: (GROUP_GOVERNOR, GROUP_P33, GROUP_EXECUTOR),
@@ -105,7 +130,7 @@ class Board:
     def send(self, stream: str, record: Record) -> Message:
         """Given a stream and a record, add it as an entry, tell who listens, and return the entry."""
         self._entries += 1
-        message = Message(stream, f"{self.clock.now_ms()}-{self._entries}", record.to_fields())
+        message = Entry(stream, f"{self.clock.now_ms()}-{self._entries}", record)
         self.queues[stream].append(message)
         for group in self._groups.get(stream, ()):
             self._pending[group].add(message.id)

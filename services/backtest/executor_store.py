@@ -6,7 +6,7 @@ A permit is used once: the claim takes both away. A plan has one record and one 
 from collections.abc import Sequence
 
 from quantum_common.keys import GROUP_EXECUTOR
-from quantum_common.messages import Issuer, Permit, Plan, Result
+from quantum_common.messages import Issuer, Plan, Result
 from quantum_common.money import parse_decimal
 from quantum_common.scripts import as_argument
 from quantum_common.state import OrderRecord
@@ -33,10 +33,10 @@ class ExecutorStore:
         shown = board.snapshots.get(plan.symbol)
         return Seen(
             record=board.orders.get(plan.plan_id),
-            governor=Permit.from_json(governor) if governor else None,
-            p33=Permit.from_json(p33) if p33 else None,
-            governor_text=governor or "",
-            p33_text=p33 or "",
+            governor=governor,
+            p33=p33,
+            governor_text=governor.to_json() if governor else "",
+            p33_text=p33.to_json() if p33 else "",
             trading_state=board.trading_state.trading_state if board.trading_state is not None else None,
             leverage=shown.leverage if shown is not None else None,
             leverage_ms=shown.ts_ms if shown is not None else 0,
@@ -48,10 +48,11 @@ class ExecutorStore:
         board, own = self._board, ((Issuer.GOVERNOR, plan.plan_id), (Issuer.P33, plan.plan_id))
         if board.orders.get(plan.plan_id) is not None:
             return Claim.EXISTS
-        if tuple(board.permits.get(one) for one in own) != (seen.governor_text, seen.p33_text):
+        standing = [board.permits.get(one) for one in own]
+        if None in standing or standing != [seen.governor, seen.p33]:
             return Claim.PERMIT_GONE
-        standing = board.trading_state.trading_state if board.trading_state is not None else None
-        if standing is not seen.trading_state:
+        state = board.trading_state.trading_state if board.trading_state is not None else None
+        if state is not seen.trading_state:
             return Claim.STATE_CHANGED
         if result is not None:
             record = record.model_copy(update={"result": as_argument(result.to_fields())})

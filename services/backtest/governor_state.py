@@ -128,7 +128,7 @@ class GovernorState:
         if reservation is not None and seq != self._seq:
             return Issued.CHANGED
         board.send(board.keys.permits, permit)
-        board.permits.put((Issuer.GOVERNOR, permit.plan_id), permit.to_json())
+        board.permits.put((Issuer.GOVERNOR, permit.plan_id), permit)
         if decided.score is not None:
             for name in (permit.symbol, ALL):
                 self._moments(name, permit.eval_type).observe(permit.plan_id, decided.score, alpha)

@@ -61,7 +61,7 @@ class P33Store:
             if any(until_ms > permit.ts_ms for until_ms in others):
                 return False
         board.send(board.keys.permits, permit)
-        board.permits.put((permit.issuer, plan.plan_id), permit.to_json())
+        board.permits.put((permit.issuer, plan.plan_id), permit)
         if permit.allow and reserve_until_ms:
             mine = board.flights.setdefault(plan.symbol, Flights())
             mine.plans[plan.plan_id] = reserve_until_ms

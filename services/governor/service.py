@@ -90,7 +90,7 @@ class Governor:
 
     async def handle_plan(self, message: Message) -> None:
         """Given an entry of `apply.plan`, read, decide, record. Raise Malformed for one that breaks the contract."""
-        plan = Plan.from_fields(message.fields)
+        plan = message.read(Plan)
         if plan.decision is Decision.BLOCKED:
             await self.state.acknowledge(message)
             return
@@ -152,7 +152,7 @@ class Governor:
         plan that P3.3 refused, or that expired before it was sent, was permitted here as well. One that was executed
         keeps its place in the budgets: that is how executions are counted. Its room in the limits goes over to the
         portfolio."""
-        result = Result.from_fields(message.fields)
+        result = message.read(Result)
         if result.eval_type is not EvalType.ENTRY:
             await self.state.acknowledge(message)
         elif result.executed:

@@ -40,7 +40,7 @@ class Bridge:
 
     async def handle(self, message: Message) -> None:
         """Given an entry of `trade.intent`, read, decide, record. Raise Malformed for one that breaks the contract."""
-        intent = Intent.from_fields(message.fields)
+        intent = message.read(Intent)
         recorded = False
         while not recorded:
             view = await self.state.view(intent, self.rules, message)

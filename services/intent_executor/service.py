@@ -67,7 +67,7 @@ class Executor:
 
     async def handle_plan(self, message: Message) -> None:
         """Take a plan up, for the first time or again."""
-        plan = Plan.from_fields(message.fields)
+        plan = message.read(Plan)
         if plan.decision is Decision.EXECUTE:
             await self._advance(plan, message)
         elif plan.gate is Gate.DUPLICATE_INTENT:
@@ -78,7 +78,7 @@ class Executor:
     async def handle_permit(self, message: Message) -> None:
         """A permit wakes its plan. What was read when the plan came is good enough to decide on: the claim compares
         it, permits and trading state, with what stands in Redis then."""
-        permit = Permit.from_fields(message.fields)
+        permit = message.read(Permit)
         waiting = self.waiting.get(permit.plan_id)
         if waiting is not None:
             await self._advance(waiting.plan, waiting.message, waiting.seen.with_permit(permit))

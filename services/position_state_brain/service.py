@@ -76,7 +76,7 @@ class PositionStateBrain:
 
     async def handle_plan(self, message: Message) -> None:
         """Permit or refuse one plan."""
-        plan = Plan.from_fields(message.fields)
+        plan = message.read(Plan)
         if plan.decision is Decision.BLOCKED:
             await self.store.acknowledge(message)
             return
@@ -94,7 +94,7 @@ class PositionStateBrain:
 
     async def handle_result(self, message: Message) -> None:
         """A result says which order to expect and how much of it: have it booked, then the symbol is free again."""
-        result = Result.from_fields(message.fields)
+        result = message.read(Result)
         if result.order_id is not None and result.filled_qty > 0:
             self.active.add(result.symbol)
             await self._expect(result, result.order_id)
