@@ -25,17 +25,19 @@ class Malformed(ValueError):
 
 
 def _number(value: object) -> object:
-    if isinstance(value, float):
-        raise ValueError("money is Decimal, never float")  # noqa: TRY004 - pydantic reports a ValueError by field
+    if isinstance(value, Decimal):
+        if not _surely_plain(value) and value.is_finite():
+            parse_decimal(plain(value))  # what no reader could parse again is refused at its writer
+        return value
     if isinstance(value, str):
         return parse_decimal(value)
-    if isinstance(value, Decimal) and value.is_finite() and not _surely_plain(value):
-        parse_decimal(plain(value))  # what no reader could parse again is refused at its writer
+    if isinstance(value, float):
+        raise ValueError("money is Decimal, never float")  # noqa: TRY004 - pydantic reports a ValueError by field
     return value
 
 
 def _surely_plain(value: Decimal) -> bool:
-    """Given a finite number, return whether its length alone says that it can be written and parsed again: one below
+    """Given a number, return whether its length alone says that it can be written and parsed again: one below
     1e-6 is not surely plain, since it is written with an exponent."""
     return -6 <= value.adjusted() < PLAIN_DIGITS and len(str(value)) <= PLAIN_DIGITS
 

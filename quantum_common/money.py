@@ -22,7 +22,7 @@ def parse_decimal(text: str) -> Decimal:
 
 def plain(number: Decimal) -> str:
     """Given a Decimal, return it without exponent and without trailing zeros; zero is always `0`."""
-    if number == 0:
+    if not number:
         return "0"
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

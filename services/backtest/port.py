@@ -134,10 +134,11 @@ class VenuePort:
     def rows(self, symbols: Collection[str]) -> list[PositionView]:
         """Given symbols, return their rows of the account call."""
         self._venue.mark()
-        standing = {view.symbol: position_view(view) for view in self._engine.positions()}
-        return [standing.get(symbol) or self._flat(symbol) for symbol in symbols]
+        return [self._row(symbol) for symbol in symbols]
 
-    def _flat(self, symbol: str) -> PositionView:
+    def _row(self, symbol: str) -> PositionView:
+        for standing in self._engine.positions(symbol):
+            return position_view(standing)
         price, leverage = self._venue.price(symbol), self._engine.settings(symbol).leverage
         return PositionView(symbol, ZERO, ZERO, price, ZERO, leverage, ZERO, self._moved_ms.get(symbol, 0))
 

@@ -105,12 +105,12 @@ class Governor:
     def _with_book(self, plan: Plan, view: View) -> View:
         """Return the view with what the watch has seen of the other symbols; an exit is not held against them. How
         they move together is worked out only where their plain sum does not fit: no correlation makes it more."""
-        view = replace(view, exit_cutoff_kept=self.exit_cutoff_kept)
+        kept = self.exit_cutoff_kept
         if plan.eval_type is EvalType.EXIT:
-            return replace(view, reserved=())
+            return replace(view, exit_cutoff_kept=kept, reserved=())
         digit = last_digit(plan.qty)
         finest = self.finest[plan.symbol] = min(digit, self.finest.get(plan.symbol, digit))
-        view = replace(view, finest=finest)
+        view = replace(view, exit_cutoff_kept=kept, finest=finest)
         standing = sum((abs(usd) for usd in self.book.notional.values()), ZERO)
         under_way = sum((one.reservation.notional_usd for one in view.reserved), ZERO)
         if standing + under_way + plan.qty * price_of(plan, view) <= self.limits.correlated_exposure_usdt_max:

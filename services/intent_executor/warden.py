@@ -41,12 +41,12 @@ class Warden:
         for stop in stops:
             by_symbol.setdefault(stop.symbol, []).append(stop)
         found: dict[str, Repair] = {}
+        now_ms, distance = self.clock.now_ms(), self.settings.intent_executor_repair_stop_pct / Decimal(100)
         for standing in standings:
             listed = rules.get(standing.symbol)
-            if listed is None or standing.under_way_ms > self.clock.now_ms():
+            if listed is None or standing.under_way_ms > now_ms:
                 continue
-            distance = self.settings.intent_executor_repair_stop_pct / Decimal(100)
-            repair = judge(standing, by_symbol.get(standing.symbol, []), distance, listed.tick_size)
+            repair = judge(standing, by_symbol.get(standing.symbol, ()), distance, listed.tick_size)
             if repair:
                 found[standing.symbol] = repair
                 await self._mend_if_known(standing, repair)
