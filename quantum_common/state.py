@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import Field
@@ -48,6 +49,7 @@ class PositionSide(StrEnum):
                 return None
 
 
+@lru_cache(maxsize=8)  # the records of one moment are written together
 def iso(ms: int) -> str:
     """Given epoch milliseconds, return the UTC time as people read it."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -25,8 +25,10 @@ class Returns:
 
     def take(self, symbol: str, bar_close_ms: int, price: Decimal) -> None:
         """Given a symbol's newest bar, remember it; one that is known, or older, is left."""
-        closes = self._closes.setdefault(symbol, deque(maxlen=BARS + 1))
-        if price > 0 and (not closes or bar_close_ms > closes[-1][0]):
+        closes = self._closes.get(symbol)
+        if closes is None:
+            closes = self._closes[symbol] = deque(maxlen=BARS + 1)
+        if (not closes or bar_close_ms > closes[-1][0]) and price > 0:
             closes.append((bar_close_ms, math.log(price)))
 
     def correlations(self, symbols: Iterable[str]) -> dict[frozenset[str], Decimal]:

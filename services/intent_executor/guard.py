@@ -36,12 +36,17 @@ class Repair:
         return self.place is not None or bool(self.cancel)
 
 
+NOTHING = Repair()
+
+
 def judge(standing: Standing, stops: Sequence[StopView], distance: Decimal, tick: Decimal) -> Repair:
     """Given a position and the open conditional orders of its symbol, return what should be mended.
 
     Only stops that bear our client ids count, and only those are ever cancelled. `distance` is the fraction of the mark
     at which a stop is placed whose price is not known.
     """
+    if not stops and not standing.position_amt:
+        return NOTHING
     ours = [stop for stop in stops if stop.client_id.startswith(STOP_PREFIXES)]
     closing = PositionSide.of(standing.position_amt).closing
     if closing is None:

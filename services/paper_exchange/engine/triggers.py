@@ -59,11 +59,10 @@ class Triggers:
 
     def within(self, low: Decimal, high: Decimal) -> bool:
         """Given a range of prices, return whether one of them may trigger something; trailing orders always may."""
-        return any(
-            self.trailing[kind]
-            or (self._rising[kind] and self._rising[kind][0][0] <= high)
-            or (self._falling[kind] and -self._falling[kind][0][0] >= low)
-            for kind in WorkingType
+        return (
+            any(self.trailing.values())
+            or any(rising[0][0] <= high for rising in self._rising.values() if rising)
+            or any(-falling[0][0] >= low for falling in self._falling.values() if falling)
         )
 
     def _place(self, algo: AlgoOrder) -> tuple[list[_Key], _Key]:
