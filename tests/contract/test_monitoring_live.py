@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -172,11 +171,8 @@ def test_a_halt_and_its_end_come_by_webhook_and_stand_in_the_list_meanwhile(run:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     hook = run.folder / "etc" / "hook"
     hook.touch(mode=0o600)
-    hook.write_text(f"http://127.0.0.1:{server.server_port}/hook")
     settings = run.folder / "etc" / "alerts.env"
     lines = f"\nALERTS_WEBHOOK_FILE={hook}\nALERTS_CALM_MS=1000\nALERTS_EVERY_MS=300\n"
     settings.write_text(settings.read_text() + lines)
@@ -184,7 +180,8 @@ def test_a_halt_and_its_end_come_by_webhook_and_stand_in_the_list_meanwhile(run:
     def told(kind: str, name: str) -> bool:
         return any((one["kind"], one["name"]) == (kind, name) for one in got)
 
-    try:
+    with served(HTTPServer(("127.0.0.1", 0), Hook)) as url:
+        hook.write_text(f"{url}/hook")
         assert run.do("alerts", "test") == 0
         assert told("test", "test")
         run.start("alerts", "run")
@@ -197,9 +194,6 @@ def test_a_halt_and_its_end_come_by_webhook_and_stand_in_the_list_meanwhile(run:
         assert run.do("alerts", "ack", "nothing_of_the_kind") == 1
         assert run.do("resume", "--reason", "a test") == 0
         eventually(lambda: told("recovered", "trading_state"))
-    finally:
-        server.shutdown()
-        server.server_close()
     halts = [one for one in got if one["name"] == "trading_state"]
     assert [one["kind"] for one in halts] == ["raised", "recovered"]
     assert "by " in halts[0]["words"]

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from services.cli.complaint import Complaint
 from services.cli.exchange_link import PAGE, ExchangeAway, ExchangeLink
+from tests.served import served
 
 ROWS = PAGE + 2
 
@@ -78,12 +78,8 @@ class Handler(BaseHTTPRequestHandler):
 def desk() -> Iterator[Desk]:
     """A desk on loopback."""
     server = Desk(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield server
 
 
 @pytest.fixture

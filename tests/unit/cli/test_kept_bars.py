@@ -1,7 +1,6 @@
 """The bars beside a recording: nothing twice, nothing left out, whatever the exchange or a kill does."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -30,6 +29,7 @@ from services.cli.kept_bars import (
 from services.cli.recording import Recorder
 from services.cli.redis_link import RedisAddress, connect
 from services.cli.train.bars import bars_of, files_of
+from tests.served import served
 
 START_MS = 1_700_000_040_000 // MINUTE_MS * MINUTE_MS
 
@@ -198,12 +198,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     server = Desk(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from services.cli.config.finding import Finding, Level
 from services.cli.config.folder import CLI, read_folder
 from services.cli.config.outside import NotAnswered, ask_listing, redis_findings
 from services.cli.config.values import read_values
+from tests.served import served
 from tests.unit.cli.config.given import add, put, sound_folder
 
 BOTH = "BTCUSDT,WAVESUSDT,OLDUSDT"
@@ -34,12 +34,8 @@ def exchange(body: bytes, status: int = 200) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with served(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as url:
+        yield url
 
 
 def info(**status: str) -> bytes:
