@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from quantum_common import metric_catalogue as catalogue
 from quantum_common.keys import SERVICES
 from quantum_common.metric_catalogue import CATALOGUE, Kind
+from tests.served import served
 
 QUANTUM = [sys.executable, "-m", "services.cli"]
 WITHIN_S = 90.0

@@ -1,6 +1,6 @@
 """Positions, balances and settings as python-binance's plain client sees them, its URLs changed and nothing else."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -8,30 +8,17 @@ from binance import AsyncClient
 
 from tests.contract.paper_fields import account, orders
 from tests.contract.paper_fields.shape import fits
-from tests.paper import PaperProcess, flatten, paper_client, start_paper
+from tests.paper import flatten
 
 SYMBOL = "BTCUSDT"
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
-    """A paper exchange for this module, with room in its rate limits."""
-    found = start_paper(
-        tmp_path_factory.mktemp("paper"),
-        *("--market", "synthetic:7", "--symbols", "4", "--weight-limit", "1000000"),
-        *("--order-limit-10s", "100000", "--order-limit-1m", "100000", "--balance", "100000"),
-    )
-    yield found
-    found.stop()
+PAPER = "--symbols 4 --weight-limit 1000000 --order-limit-10s 100000 --order-limit-1m 100000 --balance 100000"
 
 
 @pytest.fixture
-async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
-    """A client of it; afterwards no order is open and no position stands."""
-    found = paper_client(paper)
-    yield found
-    await flatten(found)
-    await found.close_connection()
+async def client(client: AsyncClient) -> AsyncIterator[AsyncClient]:
+    """A client; afterwards no order is open and no position stands."""
+    yield client
+    await flatten(client)
 
 
 async def test_positions_accounts_and_balances(client: AsyncClient) -> None:

@@ -3,42 +3,17 @@
 import http.client
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
-from binance import AsyncClient
 
 from tests.paper import PaperProcess, paper_client, send, send_signed, start_paper
 
 ORDER = "/fapi/v1/order"
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.010"}
 WAIT_S = 5.0
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
-    """A paper exchange for this module."""
-    options = ("--market", "synthetic:7", "--symbols", "2", "--weight-limit", "1000000", "--balance", "1000000")
-    found = start_paper(tmp_path_factory.mktemp("paper"), *options, "--order-limit-10s", "100000")
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def paper(process: PaperProcess) -> Iterator[PaperProcess]:
-    """It, without a fault before or after."""
-    yield process
-    process.control("DELETE", "faults")
-
-
-@pytest.fixture
-async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    found = paper_client(paper)
-    yield found
-    await found.close_connection()
+PAPER = "--symbols 2 --weight-limit 1000000 --balance 1000000 --order-limit-10s 100000"
 
 
 def test_a_foreign_trade_a_deposit_and_a_jump(paper: PaperProcess) -> None:

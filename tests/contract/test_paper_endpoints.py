@@ -1,7 +1,7 @@
 """python-binance's plain client, its URLs changed and nothing else, goes through every endpoint of the protocol."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,30 +11,17 @@ from binance import AsyncClient
 from services.paper_exchange.protocol.signature import sign
 from tests.contract.paper_fields import account, market, orders
 from tests.contract.paper_fields.shape import fits
-from tests.paper import API_SECRET, PaperProcess, flatten, paper_client, send, send_signed, start_paper
+from tests.paper import API_SECRET, PaperProcess, flatten, send, send_signed
 
 SYMBOL = "BTCUSDT"
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
-    """A paper exchange for this module, with room in its rate limits."""
-    found = start_paper(
-        tmp_path_factory.mktemp("paper"),
-        *("--market", "synthetic:7", "--symbols", "4", "--weight-limit", "1000000"),
-        *("--order-limit-10s", "100000", "--order-limit-1m", "100000", "--balance", "100000"),
-    )
-    yield found
-    found.stop()
+PAPER = "--symbols 4 --weight-limit 1000000 --order-limit-10s 100000 --order-limit-1m 100000 --balance 100000"
 
 
 @pytest.fixture
-async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
-    """A client of it; afterwards no order is open and no position stands."""
-    found = paper_client(paper)
-    yield found
-    await flatten(found)
-    await found.close_connection()
+async def client(client: AsyncClient) -> AsyncIterator[AsyncClient]:
+    """A client; afterwards no order is open and no position stands."""
+    yield client
+    await flatten(client)
 
 
 async def far_price(client: AsyncClient, factor: str = "0.97") -> str:

@@ -8,19 +8,9 @@ from typing import Any
 import pytest
 
 from tests.contract.paper_fields.refusals import CASES, MARKET, MISSING, ORDER, Case, Params
-from tests.paper import API_SECRET, PaperProcess, send, send_signed, start_paper
+from tests.paper import API_SECRET, PaperProcess, send, send_signed
 
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
-    """A paper exchange for this module, with room in its rate limits."""
-    found = start_paper(
-        tmp_path_factory.mktemp("paper"),
-        *("--market", "synthetic:7", "--symbols", "2", "--weight-limit", "1000000"),
-        *("--order-limit-10s", "100000", "--order-limit-1m", "100000"),
-    )
-    yield found
-    found.stop()
+PAPER = "--symbols 2 --weight-limit 1000000 --order-limit-10s 100000 --order-limit-1m 100000"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Market data as python-binance's plain client reads it, its URLs changed and nothing else."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import pairwise
 
@@ -10,26 +9,10 @@ from binance import AsyncClient
 
 from tests.contract.paper_fields import market
 from tests.contract.paper_fields.shape import fits
-from tests.paper import API_KEY, API_SECRET, PaperProcess, client_class, paper_client, start_paper
+from tests.paper import API_KEY, API_SECRET, PaperProcess, client_class
 
 SYMBOL = "BTCUSDT"
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
-    """A paper exchange for this module, with room in its rate limits."""
-    options = ("--market", "synthetic:7", "--symbols", "4", "--weight-limit", "1000000")
-    found = start_paper(tmp_path_factory.mktemp("paper"), *options)
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    found = paper_client(paper)
-    yield found
-    await found.close_connection()
+PAPER = "--symbols 4 --weight-limit 1000000"
 
 
 async def test_ping_time_and_a_client_made_by_create(paper: PaperProcess, client: AsyncClient) -> None:

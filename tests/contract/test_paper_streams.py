@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,27 +13,11 @@ from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 from tests.contract.paper_fields import events
 from tests.contract.paper_fields.shape import fits
-from tests.paper import PaperProcess, paper_client, socket_manager, start_paper
+from tests.paper import PaperProcess, socket_manager, start_paper
 
 SYMBOL = "BTCUSDT"
 WAIT_S = 5.0
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
-    """A paper exchange whose minutes pass in a second."""
-    options = ("--market", "synthetic:7", "--symbols", "3", "--speed", "60", "--balance", "100000")
-    found = start_paper(tmp_path_factory.mktemp("paper"), *options, "--weight-limit", "1000000")
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-async def client(paper: PaperProcess) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    found = paper_client(paper)
-    yield found
-    await found.close_connection()
+PAPER = "--symbols 3 --speed 60 --balance 100000 --weight-limit 1000000"  # minutes pass in a second
 
 
 @pytest.fixture(autouse=True)
