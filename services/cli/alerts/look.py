@@ -36,6 +36,6 @@ def look(redis: Redis, keys: Keys, environ: Mapping[str, str]) -> Seen:
     try:
         found = collect(redis, keys, limits.symbols, now_ms - limits.window_ms)
     except GONE as error:
-        words = f"nothing can be traded or known without it: systemctl status redis-server ({type(error).__name__})"
+        words = f"nothing can be traded or known without it: systemctl status quantum-redis ({type(error).__name__})"
         return Seen((Check("redis", "", Level.BAD, "no answer", "answers", words),), whole=False)
     return Seen(judge(found, limits, time.time_ns() // 1_000_000), whole=True)

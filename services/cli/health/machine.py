@@ -34,7 +34,8 @@ def machine(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
 
 def silent(error: Exception, url: str) -> Check:
     """Given why Redis could not be read, return the one verdict that there is then."""
-    words = f"{url}: {error}; nothing trades without it: systemctl status redis-server, or is it another one?"
+    why = str(error).rstrip(".")
+    words = f"{url}: {why}; nothing trades without it: systemctl status quantum-redis, or that of a Redis of yours"
     return Check("redis", "", Level.BAD, "no answer", "answers", words)
 
 
