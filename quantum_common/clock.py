@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -46,3 +47,8 @@ class ManualClock:
     async def sleep_ms(self, duration_ms: int) -> None:
         """Move the time forward instead of waiting."""
         self.advance(duration_ms)
+
+
+def minute_utc(ms: int) -> str:
+    """Given epoch milliseconds, return the minute as people read it, in UTC: `2025-05-10 12:00`."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,10 +1,10 @@
 """The bars of a backtest: the files of a folder, in columns, and the minutes that are played and warmed up on."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from quantum_common.clock import minute_utc
 from quantum_common.exchange.port import Bar
 from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
 from services.paper_exchange.market.csv_files import bar_files
@@ -59,9 +59,9 @@ def span_of(source: ReplaySource, asked: Asked, warm_bars: int) -> Span:
     end_of_files_ms = source.end_ms or source.first_ms
     start_ms = source.first_ms + warm_bars * MINUTE_MS if asked.from_ms is None else _minute(asked.from_ms)
     end_ms = end_of_files_ms if asked.to_ms is None else min(_minute(asked.to_ms), end_of_files_ms)
-    period = f"the files have {_day(source.first_ms)} to {_day(end_of_files_ms)} in common"
+    period = f"the files have {minute_utc(source.first_ms)} to {minute_utc(end_of_files_ms)} in common"
     if asked.from_ms is not None and not source.first_ms <= start_ms < end_of_files_ms:
-        raise NoBars(f"--from {_day(start_ms)}: {period}")
+        raise NoBars(f"--from {minute_utc(start_ms)}: {period}")
     if end_ms <= start_ms:
         raise NoBars(f"nothing is left to play after {warm_bars} bars to warm up on: {period}; give more, or --from")
     return Span(max(source.first_ms, start_ms - warm_bars * MINUTE_MS), start_ms, end_ms)
@@ -79,7 +79,3 @@ def bar_at(symbol: str, bars: MinuteBars, index: int) -> Bar:
 
 def _minute(ms: int) -> int:
     return ms // MINUTE_MS * MINUTE_MS
-
-
-def _day(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

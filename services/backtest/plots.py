@@ -4,15 +4,16 @@ A trace names a colour of the page by `tone`; the page puts it in, in light and 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
+
+from quantum_common.clock import minute_utc
 
 Figure = dict[str, Any]
 
 
 def equity(curve: Mapping[str, Any]) -> Figure:
     """Given the equity over time, return it above its drawdown, on one axis of time."""
-    times = [_iso(ms) for ms in curve["times_ms"]]
+    times = [minute_utc(ms) for ms in curve["times_ms"]]
     return {
         "data": [
             {
@@ -60,7 +61,7 @@ def days(per_day: list[Mapping[str, Any]]) -> Figure:
     return {
         "data": [
             {
-                "type": "bar", "x": [_iso(day["to_ms"] - 1)[:10] for day in per_day],
+                "type": "bar", "x": [minute_utc(day["to_ms"] - 1)[:10] for day in per_day],
                 "y": [day["net_usd"] for day in per_day],
                 "tones": ["good" if day["net_usd"] >= 0 else "bad" for day in per_day],
                 "hovertemplate": "%{x}: %{y:,.2f} USDT<extra></extra>",
@@ -111,7 +112,3 @@ def engine(counts: Mapping[str, int]) -> Figure:
             "xaxis": {"type": "log", "title": {"text": "symbol-bars"}, "dtick": 1}, "yaxis": {"automargin": True},
         },
     }  # fmt: skip
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,7 +1,6 @@
 """The report of a run: one HTML page with plots and tables, in light and in dark, that needs nothing from elsewhere."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -9,6 +8,7 @@ import jinja2
 import orjson
 from plotly.offline import get_plotlyjs
 
+from quantum_common.clock import minute_utc
 from services.backtest import plots
 from services.backtest.account import RoundTrip
 
@@ -23,7 +23,7 @@ NO_MODEL = "No trained model was given, and the profile trade enters nothing wit
 def page(result: Mapping[str, Any], trips: Iterable[RoundTrip]) -> str:
     """Given a result and its newest round trips, return the page."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters |= {"money": _money, "figure": _figure, "percent": _percent, "time": _time, "tone": _tone}
+    environment.filters |= {"money": _money, "figure": _figure, "percent": _percent, "time": minute_utc, "tone": _tone}
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     figures = {
         "equity": plots.equity(result["curve"]),
@@ -91,10 +91,6 @@ def _figure(value: float | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:,.2f} %"
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _tone(value: float) -> str:

@@ -1,13 +1,14 @@
 """A run on one page of a terminal."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from quantum_common.clock import minute_utc
 
 ROWS_MAX = 8
 GATES_MAX = 3
@@ -30,7 +31,7 @@ def summary(result: Mapping[str, Any], out: Path | None) -> RenderableType:
 
 def _title(result: Mapping[str, Any]) -> Text:
     period, data = result["period"], result["data"]
-    words = f"{len(data['symbols'])} symbols, {_time(period['start_ms'])} to {_time(period['end_ms'])} UTC"
+    words = f"{len(data['symbols'])} symbols, {minute_utc(period['start_ms'])} to {minute_utc(period['end_ms'])} UTC"
     interrupted = "" if period["whole"] else "; interrupted, this is what there is"
     return Text.assemble(("quantum backtest ", "bold cyan"), words, (interrupted, "bold yellow"))
 
@@ -134,7 +135,3 @@ def percent(value: float | None) -> str:
 
 def _of(value: float | None) -> str:
     return "" if value is None else f" ({value:+.2f} %)"
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -13,7 +13,7 @@ from quantum_common.state import Ledger, OrderRecord, Snapshot
 from services.cli.exchange_link import ExchangeLink
 from services.cli.facts import Backlog, DeadLetter, ExchangeOrder, ExchangeTrade, Facts, Written
 from services.cli.health.groups import read_groups
-from services.cli.redis_link import entries, written_ms
+from services.cli.redis_link import entries, literal, written_ms
 
 ALL_SYMBOLS_MAX = 64  # with more, only symbols that anything of ours names are asked about: each costs two calls
 SCAN_COUNT = 1000
@@ -104,8 +104,7 @@ class Collector:
 
     def _scan(self, prefix: str) -> Iterable[tuple[str, dict[str, str]]]:
         """Yield the name after the prefix and the fields of every hash under it."""
-        pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix) + "*"
-        names = sorted(set(self._redis.scan_iter(pattern, count=SCAN_COUNT)))
+        names = sorted(set(self._redis.scan_iter(literal(prefix) + "*", count=SCAN_COUNT)))
         for start in range(0, len(names), SCAN_COUNT):
             page = names[start : start + SCAN_COUNT]
             with self._redis.pipeline(transaction=False) as pipe:

@@ -85,3 +85,8 @@ def entries(redis: Redis, stream: str, after: str = "0-0") -> Iterator[Entry]:
 def written_ms(entry_id: str) -> int:
     """Given an entry's id, return when Redis took it, in epoch milliseconds."""
     return int(entry_id.partition("-")[0])
+
+
+def literal(prefix: str) -> str:
+    """Given a prefix, return the pattern that fits it alone."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix)

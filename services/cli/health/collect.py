@@ -26,7 +26,7 @@ from quantum_common.version import build_id
 from services.cli.health.answers import first_id, hash_of, rows
 from services.cli.health.groups import ask_groups, take_groups, with_unread
 from services.cli.health.picture import Dead, Group, Picture, Stream, Symbol, Window
-from services.cli.redis_link import Entry, written_ms
+from services.cli.redis_link import Entry, literal, written_ms
 
 WINDOW_ENTRIES_MAX = 2_000  # of one stream; more are not needed to tell shares and rates
 SCAN_COUNT = 1000
@@ -66,7 +66,7 @@ def collect(
     portfolio = machine["portfolio"]
     if portfolio is not None and portfolio.open_positions > sum(map(_stands, known.values())):
         prefix = keys.snapshot("")
-        others = {key.removeprefix(prefix) for key in redis.scan_iter(_literal(prefix) + "*", count=SCAN_COUNT)}
+        others = {key.removeprefix(prefix) for key in redis.scan_iter(literal(prefix) + "*", count=SCAN_COUNT)}
         known |= _symbols(redis, keys, others - known.keys(), found)
     asked = _asked(ask_exchange)
     return Picture(
@@ -196,8 +196,3 @@ def _asked(ask_exchange: Callable[[], int] | None) -> int | str:
     except OSError as error:
         return str(error) or type(error).__name__
     return says_ms - (before_ns + time.time_ns()) // 2_000_000
-
-
-def _literal(prefix: str) -> str:
-    """Given a prefix, return the pattern that fits it alone."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in prefix)

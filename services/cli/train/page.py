@@ -1,7 +1,6 @@
 """A model's card as a page to read. Pure: a card in, lines out."""
 
-from datetime import UTC, datetime
-
+from quantum_common.clock import minute_utc
 from services.ai_engine.card import Baseline, ModelCard, Worth
 
 MINUTE_MS = 60_000
@@ -17,13 +16,14 @@ def page(card: ModelCard) -> str:
         *_wrapped(card.words),
         "",
         *_pairs({
-            "trained": f"{_day(card.trained_ms)}, may be used until {_day(card.expires_ms)}; seed {card.seed}",
-            "bars": f"{card.bars:,} minutes of {len(card.symbols)} symbols, {_day(card.from_ms)} to "
-                    f"{_day(card.until_ms)}, {card.missing_bars:,} missing",
+            "trained": f"{minute_utc(card.trained_ms)}, may be used until {minute_utc(card.expires_ms)}; "
+                       f"seed {card.seed}",
+            "bars": f"{card.bars:,} minutes of {len(card.symbols)} symbols, {minute_utc(card.from_ms)} to "
+                    f"{minute_utc(card.until_ms)}, {card.missing_bars:,} missing",
             "data": f"sha256 {card.data_hash[:16]}…, inputs {card.inputs_hash} ({len(card.inputs)})",
             "decides": f"every {card.decision_ms // MINUTE_MS} minutes, {card.horizon_bars} minutes ahead, "
                        f"leader {card.leader or 'none'}; {card.rows:,} rows",
-            "judged": f"{card.test_rows:,} rows from {_day(card.test_from_ms)} on, in {card.folds} folds; "
+            "judged": f"{card.test_rows:,} rows from {minute_utc(card.test_from_ms)} on, in {card.folds} folds; "
                       f"{card.purge_bars} minutes purged, {card.embargo_bars} embargoed",
         }),
         "",
@@ -69,10 +69,6 @@ def _bps(value: float | None) -> str:
 def _known(one: Baseline) -> str:
     figures = {"accuracy": one.accuracy, "AUC": one.auc, "Brier": one.brier}
     return ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
-
-
-def _day(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _wrapped(text: str) -> list[str]:
