@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from quantum_common.env_file import lines
 
@@ -120,10 +121,21 @@ class CommonSettings(BaseModel):
     @model_validator(mode="after")
     def _address_fits_environment(self) -> Self:
         """A paper address is on loopback, so that paper mode can never reach a real exchange."""
+        if self.quantum_env is Environment.PAPER and "://" not in self.quantum_paper_url:
+            raise ValueError(f"QUANTUM_PAPER_URL lacks http:// before {self.quantum_paper_url}")
         address = urlsplit(self.quantum_paper_url)  # the host itself: `http://127.0.0.1:80@elsewhere` only begins well
         if self.quantum_env is Environment.PAPER and (address.scheme != "http" or address.hostname not in LOOPBACK):
             raise ValueError("QUANTUM_PAPER_URL must be on loopback while QUANTUM_ENV is paper")
         return self
+
+
+_PLAIN = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "decimal_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
 
 
 @dataclass(frozen=True)
@@ -192,14 +204,20 @@ def _explain(error: ValidationError, fields: Mapping[str, FieldInfo], found: Map
     """Given pydantic's complaint, return one line: where, which key, what is wrong, what the key means."""
     first = error.errors(include_url=False)[0]
     if not first["loc"]:
-        return f"settings: {first['msg'].removeprefix('Value error, ')}"
+        return f"settings: {plainly(first)}"
     name = str(first["loc"][0])
     key = name.upper()
     value, origin = found.get(key, ("", _Origin(None, 0)))
     meaning = fields[name].description if name in fields else None
-    problem = "not set, and it has no default" if first["type"] == "missing" else first["msg"]
+    problem = "not set, and it has no default" if first["type"] == "missing" else plainly(first)
     shown = f"={value}" if value else ""
     return f"{origin if value else 'settings'}: {key}{shown}: {problem}" + (f" ({meaning})" if meaning else "")
+
+
+def plainly(error: ErrorDetails) -> str:
+    """Given one complaint of pydantic's, return what is wrong in an operator's words."""
+    words = error["msg"].removeprefix("Value error, ")
+    return _PLAIN.get(error["type"]) or re.sub("^(Input|String) should ", "must ", words)
 
 
 def read_secret(path: Path | None, key: str) -> SecretStr:

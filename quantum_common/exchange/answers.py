@@ -112,6 +112,10 @@ def outcome_of_transport(error: aiohttp.ClientError | OSError) -> NotSent | Unkn
     A timeout while connecting is NotSent as well: the request is written only after.
     """
     cause = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        why = error.os_error
+        words = "connection refused" if isinstance(why, ConnectionRefusedError) else why.strerror or str(why)
+        cause = f"no connection to {error.host}:{error.port}: {words}"
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return NotSent(cause, RETRY_MS)
     return Unknown(cause)

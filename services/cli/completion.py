@@ -15,11 +15,13 @@ WITHIN_S = 0.5
 
 
 def symbols(incomplete: str) -> list[str]:
-    """Given what was typed so far, return the symbols of the settings that begin so."""
+    """Given what was typed so far, return the symbols of the settings that begin so, in small letters where it is in
+    small ones: the shell drops what does not begin as typed, and every verb takes both."""
     try:
-        return [name for name in limits_of(VERB, None).symbols if name.startswith(incomplete.upper())]
+        names = [name for name in limits_of(VERB, None).symbols if name.startswith(incomplete.upper())]
     except Complaint:
         return []
+    return [incomplete + name[len(incomplete) :].lower() if incomplete.islower() else name for name in names]
 
 
 def plans(incomplete: str) -> list[str]:

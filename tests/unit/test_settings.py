@@ -90,13 +90,13 @@ def test_a_line_that_is_no_setting_is_refused_with_its_number(tmp_path: Path, li
 
 def test_a_value_out_of_type_names_file_line_key_value_and_meaning(tmp_path: Path) -> None:
     text = refused(tmp_path, "EXAMPLE_ALLOWLIST=BTCUSDT\nEXAMPLE_COUNT=0.5\n")
-    assert text.startswith("DIR/example.env:2: EXAMPLE_COUNT=0.5: Input should be a valid integer")
+    assert text.startswith("DIR/example.env:2: EXAMPLE_COUNT=0.5: must be a whole number (")
     assert text.endswith("(how many)")
 
 
 def test_a_value_of_the_environment_out_of_range_says_so(tmp_path: Path) -> None:
     text = refused(tmp_path, EXAMPLE_COUNT="0")
-    assert text.startswith("environment: EXAMPLE_COUNT=0: Input should be greater than or equal to 1")
+    assert text.startswith("environment: EXAMPLE_COUNT=0: must be greater than or equal to 1")
 
 
 def test_a_setting_without_default_must_be_given(tmp_path: Path) -> None:
@@ -130,6 +130,11 @@ def test_a_paper_address_elsewhere_is_refused(tmp_path: Path, url: str) -> None:
     expected = "settings: QUANTUM_PAPER_URL must be on loopback while QUANTUM_ENV is paper"
     assert refused(tmp_path, QUANTUM_PAPER_URL=url) == expected
     assert loaded(tmp_path, QUANTUM_PAPER_URL=url, QUANTUM_ENV="testnet").quantum_env is Environment.TESTNET
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9001", "localhost:9001"])
+def test_a_paper_address_without_its_scheme_says_so(tmp_path: Path, url: str) -> None:
+    assert refused(tmp_path, QUANTUM_PAPER_URL=url) == f"settings: QUANTUM_PAPER_URL lacks http:// before {url}"
 
 
 def test_every_environment_names_its_snapshots() -> None:

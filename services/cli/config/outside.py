@@ -1,7 +1,6 @@
 """What the files name and only others know: which symbols the exchange trades, and whether Redis answers and keeps."""
 
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from services.cli.complaint import Complaint
 from services.cli.config.agreement import ALLOWLISTS, UNIVERSE, symbols_of
 from services.cli.config.finding import Finding, Level, at, in_file
 from services.cli.config.folder import CLI, ConfigFolder
+from services.cli.health.exchange_time import cause_of
 from services.cli.redis_link import GONE, connect
 from services.cli.target import address_of as redis_address_of
 
@@ -56,9 +56,7 @@ def ask_listing(settings: CommonSettings) -> Listing:
             info: Any = json.loads(answer.read())
         status = {str(row["symbol"]): str(row["status"]) for row in info["symbols"]}
     except (OSError, ValueError, KeyError, TypeError, SettingsError) as error:
-        cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        words = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
-        raise NotAnswered(f"{_named(settings)} did not answer: {words}") from None
+        raise NotAnswered(f"{_named(settings)} did not answer: {cause_of(error)}") from None
     return Listing(_named(settings), status)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError, create_model
 
 from quantum_common.env_file import Line
-from quantum_common.settings import COMMON_FILE, CommonSettings, without_password
+from quantum_common.settings import COMMON_FILE, CommonSettings, plainly, without_password
 from services.cli.config.finding import Finding, at, in_file
 from services.cli.config.folder import COMMON_KEYS, MODELS, ConfigFolder
 
@@ -57,7 +57,7 @@ def _explained(
     error: Any, model: type[CommonSettings], folder: ConfigFolder, service: str, lines: Mapping[str, Line]
 ) -> Finding:
     """Given one complaint of pydantic's, return it as a finding at the line that it is about."""
-    problem = str(error["msg"]).removeprefix("Value error, ")
+    problem = plainly(error)
     if not error["loc"]:
         return _across(problem, folder, service, lines)
     name = str(error["loc"][0])

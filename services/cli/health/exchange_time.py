@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from http.client import HTTPException
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from quantum_common.exchange.addresses import address_of
@@ -23,7 +23,15 @@ def exchange_time(settings: CommonSettings) -> Callable[[], int]:
                 return int(json.load(reply)["serverTime"])
         except HTTPError as error:
             raise OSError(f"{url} answers {error.code}") from None
+        except OSError as error:
+            raise OSError(f"no answer at {url}: {cause_of(error).lower()}") from None
         except (HTTPException, ValueError, KeyError, TypeError) as error:
             raise OSError(f"{url} does not say the time: {error}") from None
 
     return ask
+
+
+def cause_of(error: Exception) -> str:
+    """Given why a request over HTTP failed, return what lies beneath it, in the system's words."""
+    cause = error.reason if isinstance(error, URLError) else error
+    return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)

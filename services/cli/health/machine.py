@@ -81,7 +81,8 @@ def _clocks(picture: Picture) -> Iterator[Check]:
     if picture.exchange_error:
         yield Check(
             "exchange", "", Level.WARN, "no answer", "",
-            f"this command cannot reach the exchange: {picture.exchange_error}; the daemons may",
+            f"{picture.exchange_error}; does it run, and are QUANTUM_ENV and QUANTUM_PAPER_URL right? "
+            "asked by this command; the daemons may reach it",
         )  # fmt: skip
     elif picture.exchange_offset_ms is not None:
         offset = picture.exchange_offset_ms

@@ -61,7 +61,8 @@ def test_every_shell_has_its_script(shell: str) -> None:
 
 
 def test_the_symbols_of_the_settings_that_begin_so_are_offered(etc: Path) -> None:
-    assert completion.symbols("bt") == ["BTCUSDT"]
+    assert completion.symbols("bt") == ["btcusdt"]
+    assert completion.symbols("BT") == ["BTCUSDT"]
     assert len(completion.symbols("")) == 12
 
 

@@ -1,13 +1,16 @@
 """What is read out of an answer besides its meaning: text, code, and how long to wait."""
 
+from errno import ECONNREFUSED
+
 import pytest
-from aiohttp import ClientConnectorDNSError, ConnectionTimeoutError, ServerDisconnectedError
+from aiohttp import ClientConnectorDNSError, ClientConnectorError, ConnectionTimeoutError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 
 from quantum_common.exchange.answers import RATE_RETRY_MS, ApiError, outcome_of, outcome_of_transport, parse
 from quantum_common.exchange.outcome import NotSent, Unknown
 
 NOW_MS = 1_700_000_000_000
+PEER = ConnectionKey("x", 1, False, True, None, None, None)
 
 
 def refused(status: int, body: bytes, **headers: str) -> ApiError:
@@ -59,7 +62,6 @@ def test_a_rate_limit_without_a_wait_has_a_short_one() -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (ClientConnectorDNSError(ConnectionKey("x", 1, False, True, None, None, None), OSError("no name")), NotSent),
         (ConnectionTimeoutError("connecting"), NotSent),
         (ServerDisconnectedError(), Unknown),
         (TimeoutError(), Unknown),
@@ -70,3 +72,20 @@ def test_only_a_connection_that_never_stood_proves_anything(error: OSError, kind
     outcome = outcome_of_transport(error)
     assert isinstance(outcome, kind)
     assert type(error).__name__ in outcome.cause
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (
+            ClientConnectorError(PEER, OSError(ECONNREFUSED, "Connect call failed ('x', 1)")),
+            "connection refused",
+        ),
+        (ClientConnectorDNSError(PEER, OSError(-2, "Name or service not known")), "Name or service not known"),
+        (ClientConnectorDNSError(PEER, OSError("no name")), "no name"),
+    ],
+)
+def test_a_connection_that_never_stood_names_the_address_and_the_cause(error: OSError, why: str) -> None:
+    outcome = outcome_of_transport(error)
+    assert isinstance(outcome, NotSent)
+    assert outcome.cause == f"no connection to x:1: {why}"

@@ -68,18 +68,9 @@ def test_types_ranges_and_what_is_missing_are_found_in_every_file_at_once(folder
     put(folder, "position-state-brain.env", "P33_ALLOWLIST", "")
     said = {line.partition("; it is")[0] for line in told(folder)}
     assert said == {
-        (
-            f"common.env:{common}: error: QUANTUM_RECV_WINDOW_MS: fast: Input should be a valid integer, unable to "
-            "parse string as an integer"
-        ),
-        (
-            f"common.env:{common + 1}: error: QUANTUM_LOG_LEVEL: loud: String should match pattern "
-            "'^(debug|info|warning|error)$'"
-        ),
-        (
-            f"intent-bridge.env:{bridge}: error: INTENT_BRIDGE_POSITIONS_MAX: 0: Input should be greater than or equal "
-            "to 1"
-        ),
+        f"common.env:{common}: error: QUANTUM_RECV_WINDOW_MS: fast: must be a whole number",
+        (f"common.env:{common + 1}: error: QUANTUM_LOG_LEVEL: loud: must match pattern '^(debug|info|warning|error)$'"),
+        f"intent-bridge.env:{bridge}: error: INTENT_BRIDGE_POSITIONS_MAX: 0: must be greater than or equal to 1",
         "position-state-brain.env: error: P33_ALLOWLIST: not set, and it has no default",
     }
 
