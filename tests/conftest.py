@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from quantum_common.redis_client import connect_url
@@ -13,18 +14,25 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_redis.EmbeddedRedis]:
-    """One embedded Redis for all tests of a worker."""
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_redis.EmbeddedRedis]:
+    """One embedded Redis for all tests of a worker, with whatever the last test left in it."""
     server = embedded_redis.start(tmp_path_factory.mktemp("redis"), fsync="no")
     yield server
     server.stop()
 
 
 @pytest.fixture
+def redis_server(redis_process: embedded_redis.EmbeddedRedis) -> embedded_redis.EmbeddedRedis:
+    """The worker's Redis, emptied for this test."""
+    with BlockingRedis.from_url(redis_process.url) as client:
+        client.flushall()
+    return redis_process
+
+
+@pytest.fixture
 async def redis(redis_server: embedded_redis.EmbeddedRedis) -> AsyncIterator[Redis]:
     """A client of an empty Redis."""
     client = connect_url(redis_server.url)
-    await client.flushall()
     yield client
     await client.aclose()
 

@@ -249,6 +249,5 @@ def planted(redis_server: EmbeddedRedis, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("QUANTUM_CONFIG_DIR", str(tmp_path))
     monkeypatch.setattr("services.cli.target.running", list)
     client = connect(RedisAddress(redis_server.url))
-    client.flushall()
     yield plant(client, tmp_path, redis_server.url)
     client.close()

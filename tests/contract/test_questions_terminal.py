@@ -68,7 +68,6 @@ class Terminal:
 @pytest.fixture
 def made(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Planted]:
     client = connect(RedisAddress(redis_server.url))
-    client.flushall()
     yield plant(client, tmp_path, redis_server.url)
     client.close()
 

@@ -72,7 +72,6 @@ class Exchange:
 def redis(redis_server: EmbeddedRedis) -> Iterator[Redis]:  # the blocking kind
     """An empty Redis with the history of `good()` in it."""
     client = connect(RedisAddress(redis_server.url))
-    client.flushall()
     write(client, KEYS.intents, 0, intent())
     write(client, KEYS.plans, 5, plan())
     write(client, KEYS.permits, 10, permit(Issuer.GOVERNOR))
@@ -84,7 +83,6 @@ def redis(redis_server: EmbeddedRedis) -> Iterator[Redis]:  # the blocking kind
     put(client, KEYS.snapshot(SYMBOL), snapshot("2"))
     put(client, KEYS.order(PLAN), record(OrderState.PLACED))
     yield client
-    client.flushall()
     client.close()
 
 

@@ -31,7 +31,6 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_server: EmbeddedR
 
 def test_the_newest_plans_that_begin_so_are_offered(etc: Path, redis_server: EmbeddedRedis) -> None:
     link: blocking.Redis = connect(RedisAddress(redis_server.url))
-    link.flushall()
     for plan_id in ("aaaa", "aabb", "bbbb"):
         fields: dict[Any, Any] = plan(plan_id=plan_id).to_fields()
         link.xadd(Keys().plans, fields)

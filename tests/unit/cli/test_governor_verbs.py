@@ -36,7 +36,6 @@ STREAM = KEYS.plans
 @pytest.fixture
 def link(redis_server: EmbeddedRedis) -> Iterator[blocking.Redis]:
     client = connect(RedisAddress(redis_server.url))
-    client.flushall()
     yield client
     client.close()
 

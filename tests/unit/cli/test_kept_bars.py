@@ -166,7 +166,6 @@ def test_what_the_engine_follows_is_kept_and_can_be_trained_on(redis_server: Emb
         Recorder(link, keys, tmp_path, lambda words: None, keeper(tmp_path, Market(10))).run(lambda: False, 0.05)
         assert list(files_of(tmp_path, ())) == ["BTCUSDT", "ETHUSDT"]
     finally:
-        link.flushall()
         link.close()
 
 
