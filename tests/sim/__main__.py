@@ -120,9 +120,9 @@ def mutants(pool: Pool, tally: Tally) -> None:
     seeds_found = pool.map(catch, [mutant.name for mutant in MUTANTS], chunksize=1)
     for mutant, seed in zip(MUTANTS, seeds_found, strict=True):
         if seed is None:
-            tally.blame([f"MUTANT {mutant.name}: not caught within {mutant.seeds} schedules from {mutant.first} on"])
+            tally.blame([f"MUTANT {mutant.name}: not caught within {mutant.seeds} schedules"])
         else:
-            print(f"mutant: {mutant.name}: caught by schedule {seed}, at most {mutant.last}", flush=True)
+            print(f"mutant: {mutant.name}: caught by schedule {seed}, at most {mutant.seeds - 1}", flush=True)
 
 
 def catch(name: str) -> int | None:
