@@ -42,7 +42,7 @@ COMMANDS: Mapping[Access, tuple[str, ...]] = {
     ),
     Access.PRODUCE: ("xadd", "xtrim"),
     Access.APPEND: ("xadd",),
-    Access.CONSUME: ("xreadgroup", "xack", "xautoclaim", "xgroup|create"),
+    Access.CONSUME: ("xreadgroup", "xack", "xautoclaim", "xgroup|create", "xgroup|setid"),
     Access.USE_UP: ("del",),
 }  # fmt: skip
 

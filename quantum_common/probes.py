@@ -16,6 +16,7 @@ from quantum_common.keys import Keys, short
 from quantum_common.metrics import Metrics, Probe
 from quantum_common.redis_client import Redis
 from quantum_common.state import ModelStatus, TradingState
+from quantum_common.trimming import lost_unread
 
 EXCHANGE_SILENT_MS_MAX = 150_000  # whoever has nothing to ask compares clocks with it every 60 s
 SYMBOLS_AT_ONCE = 10
@@ -41,16 +42,16 @@ def consumer(redis: Redis, group: str, streams: Sequence[str], clock: Clock) -> 
             for stream in streams:
                 pipe.xinfo_groups(stream)
                 pipe.xpending(stream, group)
-            answers = await pipe.execute(raise_on_error=False)
-        for stream, groups, pending in zip(streams, answers[::2], answers[1::2], strict=True):
+                pipe.xlen(stream)
+            answers = iter(await pipe.execute(raise_on_error=False))
+        for stream, groups, pending, length in zip(streams, answers, answers, answers, strict=True):
             if isinstance(groups, Exception) or isinstance(pending, Exception):
                 continue  # there is no such stream or group yet
             name = short(stream)
             facts = next((one for one in groups if one["name"] == group), None)
             if facts is not None:
-                unknown = facts["lag"] is None
-                metrics.set(catalogue.BEHIND, unknown and bool(facts["entries-read"]), name)
-                if not unknown:
+                metrics.set(catalogue.BEHIND, lost_unread(facts, length) > 0, name)
+                if facts["lag"] is not None:
                     metrics.set(catalogue.LAG, facts["lag"], name)
             metrics.set(catalogue.PENDING, pending["pending"], name)
             oldest_ms = int(pending["min"].partition("-")[0]) if pending["min"] else clock.now_ms()

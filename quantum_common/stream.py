@@ -28,6 +28,7 @@ from quantum_common.meter import SILENT, Meter
 from quantum_common.progress import Progress
 from quantum_common.redis_client import BLOCK_MS, UNREACHABLE, Redis
 from quantum_common.scripts import Script
+from quantum_common.trimming import written_off
 
 R = TypeVar("R", bound=Record)
 BATCH = 64
@@ -151,11 +152,9 @@ class Consumer:
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
-        info: Any = await self.redis.xinfo_groups(stream)
-        facts = next(group for group in info if group["name"] == self.group)
-        first: Any = await self.redis.xrange(stream, count=1)
-        if facts["lag"] is None and facts["entries-read"] and first:
-            self._lose(stream, 1)
+        lost = await written_off(self.redis, stream, self.group)
+        if lost:
+            self._lose(stream, lost)
             self.log.error("the cursor is behind the trimmed entries: some were lost", stream=stream, group=self.group)
 
     async def _take_own_pending(self, stream: str, stop: asyncio.Event) -> None:

@@ -48,6 +48,22 @@ async def test_a_cursor_behind_the_first_entry_is_reported_and_consumption_goes_
     assert "some were lost" in str(logs)
 
 
+async def test_entries_that_somebody_trimmed_away_unread_are_counted_and_told_once(redis: Redis) -> None:
+    await redis.xgroup_create(STREAM, "g", id="0", mkstream=True)
+    for number in range(1, 7):
+        await redis.xadd(STREAM, {"n": str(number)}, id=f"{number}-0")
+    await redis.xreadgroup("g", "one", {STREAM: ">"}, count=2)
+    await redis.xack(STREAM, "g", "1-0", "2-0")
+    await redis.xtrim(STREAM, minid="5-0", approximate=False)  # by somebody else: 3 and 4 were never delivered
+    with capture_logs() as logs:
+        one = await consume(redis, lambda one: one.progress.handled == 2)
+    assert one.progress.lost == 2
+    assert "some were lost" in str(logs)
+    await redis.xtrim(STREAM, maxlen=0, approximate=False)
+    await redis.xadd(STREAM, {"n": "7"}, id="7-0")
+    assert (await consume(redis, lambda one: one.progress.handled == 1)).progress.lost == 0
+
+
 async def test_pending_entries_that_are_gone_from_the_stream_are_reported(redis: Redis) -> None:
     await redis.xgroup_create(STREAM, "g", id="0", mkstream=True)
     for number in (1, 2):

@@ -53,6 +53,19 @@ async def test_a_cursor_behind_what_was_trimmed_is_shown_and_no_lag_is_made_up(r
     assert 'quantum_consumer_lag{stream="apply.plan"}' not in seen
 
 
+async def test_a_cursor_that_a_trim_alone_has_passed_is_shown(redis: Redis) -> None:
+    stream = KEYS.plans
+    await redis.xgroup_create(stream, "g", id="0", mkstream=True)
+    for _ in range(4):
+        await redis.xadd(stream, {"n": "1"})
+    await redis.xreadgroup("g", "one", {stream: ">"}, count=1)
+    probe = probes.consumer(redis, "g", (stream,), ManualClock(NOW_MS))
+    behind = 'quantum_consumer_behind_trim{stream="apply.plan"}'
+    assert (await shown(probe))[behind] == 0
+    await redis.xtrim(stream, maxlen=2, approximate=False)
+    assert (await shown(probe))[behind] == 1
+
+
 async def test_positions_their_drift_their_hold_and_their_missing_stop(redis: Redis) -> None:
     for symbol, amount, booked in (("BTCUSDT", "0.5", "0.2"), ("ETHUSDT", "0", "0")):
         await redis.hset(

@@ -7,6 +7,7 @@ from typing import Any
 from redis import Redis
 
 from quantum_common.keys import GROUP_BRIDGE, GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, Keys, short
+from quantum_common.trimming import lost_unread
 from services.cli.health.answers import first_id, rows
 from services.cli.health.picture import Group
 
@@ -47,16 +48,15 @@ def _group(stream: str, name: str, fact: Mapping[str, Any] | None, pending: Any,
     """Given what Redis says of a group, None where there is none yet, and of its pending entries, return it."""
     if fact is None:
         return Group(stream, name, there=False, lag=length)
-    lag = fact["lag"]
     return Group(
         stream,
         name,
         there=True,
-        lag=lag,
+        lag=fact["lag"],
         pending=int(fact["pending"]),
         last_delivered_id=fact["last-delivered-id"],
         oldest_pending_id=(pending.get("min") if isinstance(pending, dict) else None) or "",
-        behind=bool(fact.get("entries-read")) and length > 0 and (lag is None or lag > length),
+        behind=lost_unread(fact, length) > 0,
     )
 
 
