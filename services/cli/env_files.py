@@ -5,13 +5,13 @@ another Redis or another exchange. Every other key of the environment wins over 
 """
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from quantum_common.settings import DEFAULT_CONFIG_DIR
 from services.cli.complaint import Complaint
+from services.cli.env_text import with_values
 
 SHIPPED = Path(__file__).resolve().parents[2] / "etc" / "quantum"
 FILES = ("common", "ai-engine", "intent-bridge", "governor", "intent-executor", "position-state-brain", "cli", "alerts")
@@ -48,8 +48,8 @@ def write_env_files(folder: Path, values: Values) -> None:
         for name in FILES:
             path = base / f"{name}.env" if base is not None else None
             text = path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""
-            (folder / f"{name}.env").write_text(with_keys(text, values.get(name, {})), encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+            (folder / f"{name}.env").write_text(with_values(text, values.get(name, {})), encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise Complaint(f"{folder}: the settings of this run cannot be written: {error}") from None
 
 
@@ -59,21 +59,6 @@ def write_secret(path: Path, secret: str) -> Path:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
         stream.write(secret + "\n")
     return path
-
-
-def with_keys(text: str, values: Mapping[str, str]) -> str:
-    """Given an env file's text, return it with these keys set: in their line where they stand, else at the end."""
-    left = dict(values)
-    lines = []
-    for line in text.splitlines():
-        found = re.match(r"\s*(?:export\s+)?([A-Z0-9_]+)\s*=", line)
-        if found is None or found[1] not in values:
-            lines.append(line)
-        elif found[1] in left:
-            lines.append(f"{found[1]}={left.pop(found[1])}")
-    if left:
-        lines += ["", "# set by quantum up for this run", *(f"{key}={value}" for key, value in left.items())]
-    return "\n".join(lines) + "\n"
 
 
 def child_environment(folder: Path, environ: Mapping[str, str] | None = None) -> tuple[dict[str, str], list[str]]:

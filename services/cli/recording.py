@@ -23,6 +23,7 @@ from services.ai_engine.leader import LEADER
 from services.cli.complaint import Complaint
 from services.cli.kept_bars import BarKeeper
 from services.cli.redis_link import GONE, PAGE, Entry, written_ms
+from services.cli.whole_file import write_whole
 
 CURSORS = "cursors.json"
 BLOCK_MS = 500
@@ -73,7 +74,7 @@ class Recorder:
             self.cursors[stream] = rows[-1][0]
             count += len(rows)
         if count:
-            _replace(self._folder / CURSORS, orjson.dumps(self.cursors))
+            write_whole(self._folder / CURSORS, orjson.dumps(self.cursors))
         self.written += count
         return count
 
@@ -88,7 +89,7 @@ class Recorder:
         """Cut off of the stream's newest files what a killed recorder left half written, or beyond its cursor."""
         for path in sorted(self._folder.glob(f"{_file_name(stream)}-*.jsonl.gz"))[-2:]:
             whole = [row for row in _rows(path) if _order(row[0]) <= _order(self.cursors[stream])]
-            _replace(path, gzip.compress(b"".join(_line(entry_id, fields) for entry_id, fields in whole)))
+            write_whole(path, gzip.compress(b"".join(_line(entry_id, fields) for entry_id, fields in whole)))
 
 
 def recorded(folder: Path, stream: str, since_ms: int = 0) -> Iterator[Entry]:
@@ -132,16 +133,6 @@ def _append(path: Path, lines: list[bytes]) -> None:
         file.write(gzip.compress(b"".join(lines)))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file in one step: a reader, or a next start, sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _rows(path: Path) -> Iterator[Entry]:

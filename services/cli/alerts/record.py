@@ -4,7 +4,6 @@ The state is written before anything is told and after it got through, by replac
 moment neither loses a notice nor repeats one that was confirmed.
 """
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from services.cli.alerts.decide import Key, Standing
 from services.cli.alerts.outbox import Outbox
 from services.cli.complaint import Complaint
+from services.cli.whole_file import write_whole
 
 ACKNOWLEDGED_FILE = "acknowledged.json"
 
@@ -88,13 +88,6 @@ def _read(path: Path, kind: type[T]) -> T:
 
 
 def _write(path: Path, content: BaseModel) -> None:
+    """The daemon and the operators are not the same user, and nothing in it is secret: everybody may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        os.fchmod(
-            file.fileno(), 0o644
-        )  # the daemon and the operators are not the same user, and nothing in it is secret
-        file.write(content.model_dump_json(indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, f"{content.model_dump_json(indent=1)}\n".encode())

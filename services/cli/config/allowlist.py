@@ -10,10 +10,11 @@ import orjson
 from quantum_common.money import plain
 from services.cli.complaint import Complaint
 from services.cli.config.agreement import ALLOWLISTS, UNIVERSE, SymbolList
-from services.cli.config.edit import Edit, alone, with_value, write_all
+from services.cli.config.edit import Edit, alone, write_all
 from services.cli.config.lists import LISTS, Lists, as_object, as_table, read_lists
 from services.cli.config.place import config_folder
 from services.cli.config.reload import tell_to_reload
+from services.cli.env_text import with_value
 from services.cli.operator_requests import checked_symbol
 
 Change = Callable[[tuple[str, ...]], tuple[str, ...]]

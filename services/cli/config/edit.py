@@ -1,15 +1,15 @@
-"""Changes to env files: one key's value in its line, all else as it stands; several files at once, all or none."""
+"""Changes to several env files at once: all of them, or none."""
 
 import difflib
 import fcntl
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.complaint import Complaint
+from services.cli.whole_file import sync_folder
 
 HALF = ".half-edited"  # what a rename has not put in its place yet
 
@@ -29,32 +29,6 @@ class Edit:
             self.before.splitlines(keepends=True), self.after.splitlines(keepends=True), str(self.path), str(self.path)
         )
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def with_value(text: str, key: str, value: str) -> str:
-    """Given an env file's text, return it with a key set: in its line, quotes and the comment behind it kept; else in
-    the place of the line that shows its default; else at the end. Raise ValueError where the line cannot be changed."""
-    lines = text.splitlines(keepends=True)
-    standing = [number for number, line in enumerate(lines) if re.match(rf"\s*(?:export\s+)?{key}\s*=", line)]
-    if len(standing) > 1:
-        raise ValueError(f"{key} is set twice")
-    if standing:
-        lines[standing[0]] = _changed(lines[standing[0]], key, value)
-        return "".join(lines)
-    shown = next((number for number, line in enumerate(lines) if re.match(rf"#\s*{key}=", line)), None)
-    if shown is not None:
-        lines[shown] = f"{key}={value}\n"
-        return "".join(lines)
-    return text + ("" if text.endswith("\n") or not text else "\n") + f"{key}={value}\n"
-
-
-def _changed(line: str, key: str, value: str) -> str:
-    found = re.fullmatch(
-        r"(?P<head>[^=]*=\s*)(?P<quote>[\"']?)(?P<old>[^\"'#\n]*?)(?P=quote)(?P<tail>\s*(?:#.*)?\n?)", line
-    )
-    if found is None:
-        raise ValueError(f"the line of {key} is not one that can be changed without guessing: {line.strip()!r}")
-    return f"{found['head']}{found['quote']}{value}{found['quote']}{found['tail']}"
 
 
 @contextmanager
@@ -93,11 +67,7 @@ def write_all(edits: Sequence[Edit]) -> None:
     for half, real in ready:
         half.replace(real)
     for folder in {real.parent for _, real in ready}:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(folder)
 
 
 def _write_beside(half: Path, real: Path, text: str) -> None:

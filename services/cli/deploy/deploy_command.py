@@ -8,7 +8,7 @@ from services.cli.deploy.packages import read_packages
 from services.cli.deploy.place import CONFIG, Place, may_write
 from services.cli.deploy.settings_files import SettingsFiles
 from services.cli.deploy.shell_files import ShellFiles
-from services.cli.deploy.steps import Kind, Step
+from services.cli.deploy.steps import Kind, Step, take
 from services.cli.deploy.unit_files import TARGET, UnitFiles
 from services.cli.deploy.venv import Venv
 from services.cli.deploy.wishes import Wishes
@@ -56,11 +56,7 @@ def run_deploy(wishes: Wishes, *, dry_run: bool, start: bool) -> int:
 
 def _do(steps: list[Step], *, dry_run: bool) -> bool:
     """Show every step and take it; return whether there was one to take."""
-    for step in steps:
-        tell(str(step))
-        if step.act is not None and not dry_run:
-            step.act()
-    doing = any(step.act is not None for step in steps)
+    doing = take(steps, dry_run=dry_run)
     if not doing:
         tell("nothing to do")
     elif dry_run:

@@ -12,12 +12,12 @@ from quantum_common.acl import USERS, user_name, users_file
 from quantum_common.keys import Keys
 from quantum_common.settings import Environment
 from services.cli.complaint import Complaint
-from services.cli.deploy.env_text import active, with_news, with_values
 from services.cli.deploy.manifest import Manifest
 from services.cli.deploy.place import CONFIG, REDIS_SOCKET, shipped
 from services.cli.deploy.steps import Kind, Mark, Step, file_step
 from services.cli.deploy.wishes import Wishes
 from services.cli.env_files import FILES
+from services.cli.env_text import active, with_news, with_values
 from services.cli.options import Profile
 from services.cli.redis_users import PASSWORD_BYTES
 from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
@@ -71,7 +71,7 @@ class SettingsFiles:
             before = there.read_text(encoding="utf-8")
             edited = not self.manifest.untouched(path, before.encode())
             text, news = with_news(before, template) if edited else (with_values(template, active(before)), [])
-            text = with_values(text, self._asked().get(name, {})) if self._asked().get(name) else text
+            text = _changed(path, text, self._asked().get(name, {}))
             self.manifest.kinds[path] = Kind.CONFIG
             if not edited:
                 self.manifest.add(path, Kind.CONFIG, text.encode())
@@ -136,9 +136,8 @@ class SettingsFiles:
         for user in USERS:
             path = f"{CONFIG}/redis/{user}.password"
             there = self.wishes.place.at(path)
-            password = (
-                there.read_text(encoding="ascii").strip() if there.is_file() else secrets.token_hex(PASSWORD_BYTES)
-            )
+            before = there.read_text(encoding="ascii").strip() if there.is_file() else ""
+            password = before or secrets.token_hex(PASSWORD_BYTES)  # an empty one would let everybody in
             hashes[user_name(user, keys)] = hashlib.sha256(password.encode()).hexdigest()
             self.manifest.add(path, Kind.SECRET)
             yield from file_step(self.wishes.place, path, f"{password}\n".encode(), 0o600)
@@ -170,6 +169,14 @@ class SettingsFiles:
                     Mark.NOTE, path, f"write your API {what} for {self.environment} here (one line, mode 0600): until "
                     f"then intent-executor and position-state-brain do not start",
                 )  # fmt: skip
+
+
+def _changed(path: str, text: str, values: Mapping[str, str]) -> str:
+    """Given a file's text and what is asked for, return it with that. Raise Complaint where it cannot be set there."""
+    try:
+        return with_values(text, values)
+    except ValueError as error:
+        raise Complaint(f"deploy: {path}: {error}; change it by hand", status=1) from None
 
 
 def _words(news: list[str], *, edited: bool) -> str:

@@ -3,12 +3,14 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from services.cli.deploy.host import tell
 from services.cli.deploy.place import Place
+from services.cli.whole_file import write_whole
 
 
 class Mark(StrEnum):
@@ -40,6 +42,17 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.mark} {self.path}" + (f"  {self.words}" if self.words else "")
+
+
+def take(steps: Iterable[Step], *, dry_run: bool) -> bool:
+    """Given steps, show each and take it unless this is a dry run; return whether there was one to take."""
+    doing = False
+    for step in steps:
+        tell(str(step))
+        doing |= step.act is not None
+        if step.act is not None and not dry_run:
+            step.act()
+    return doing
 
 
 def digest(content: bytes) -> str:
@@ -82,14 +95,9 @@ def remove_step(place: Place, path: str, words: str = "", before: Callable[[], o
 
 
 def write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file so that whoever reads it sees the old or the new one, and nobody sees a secret meanwhile."""
+    """Write a file, in folders that are made where they are not there."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(content)
-        os.fchmod(stream.fileno(), mode)
-    fresh.replace(path)
+    write_whole(path, content, mode)
 
 
 def link(path: Path, to: str) -> None:

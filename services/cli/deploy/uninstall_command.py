@@ -9,7 +9,7 @@ from services.cli.deploy.deploy_command import BOOT
 from services.cli.deploy.host import systemctl, tell
 from services.cli.deploy.place import CONFIG, DATA, SYSUSERS, UNITS, Place, may_write
 from services.cli.deploy.shell_files import FOLDERS
-from services.cli.deploy.steps import Kind, Step, remove_step
+from services.cli.deploy.steps import Kind, remove_step, take
 from services.cli.deploy.unit_files import TARGET
 from services.cli.options import EXIT_USAGE
 
@@ -34,7 +34,7 @@ def run_uninstall(place: Place, *, purge: bool, dry_run: bool) -> int:
         steps += [step for path in (*DATA, record.NAME) for step in remove_step(place, path)]
     if place.live and not dry_run:
         systemctl("stop", TARGET, "quantum-*")  # a target's stop alone returns before its services are down
-    _do(steps, dry_run=dry_run)
+    take(steps, dry_run=dry_run)
     if dry_run:
         tell("nothing was done: --dry-run")
         return 0
@@ -53,13 +53,6 @@ def run_uninstall(place: Place, *, purge: bool, dry_run: bool) -> int:
         systemctl("daemon-reload")
         systemctl("reset-failed", "quantum-*")
     return 0
-
-
-def _do(steps: list[Step], *, dry_run: bool) -> None:
-    for step in steps:
-        tell(str(step))
-        if step.act is not None and not dry_run:
-            step.act()
 
 
 def _drop_empty(place: Place, prefix: str) -> None:

@@ -3,22 +3,7 @@
 from pathlib import Path
 
 from quantum_common.settings import CommonSettings, Environment, load, read_secret
-from services.cli.env_files import FILES, OURS, child_environment, with_keys, write_env_files, write_secret
-
-
-def test_a_key_is_set_in_its_own_line_and_comments_stay() -> None:
-    text = "# what it is\nA=1\nB=2\n"
-    assert with_keys(text, {"A": "9"}) == "# what it is\nA=9\nB=2\n"
-
-
-def test_a_key_that_is_commented_out_or_absent_goes_to_the_end() -> None:
-    lines = with_keys("#A=1\n", {"A": "9"}).splitlines()
-    assert lines[0] == "#A=1"
-    assert lines[-1] == "A=9"
-
-
-def test_a_key_that_stands_twice_is_set_once() -> None:
-    assert with_keys("A=1\nexport A=2\n", {"A": "9"}) == "A=9\n"
+from services.cli.env_files import FILES, OURS, child_environment, write_env_files, write_secret
 
 
 def test_the_shipped_files_with_a_runs_keys_are_what_a_service_loads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Edits of env files: one value changes and nothing else, and several files change all or none."""
+"""Edits of several env files at once: all of them change, or none."""
 
 import os
 from pathlib import Path
@@ -6,39 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.complaint import Complaint
-from services.cli.config.edit import HALF, Edit, alone, with_value, write_all
-
-KEY = "P33_ALLOWLIST"
-
-
-@pytest.mark.parametrize(
-    ("line", "after"),
-    [
-        (f"{KEY}=A,B\n", f"{KEY}=X,Y\n"),
-        (f"{KEY} = A,B   # both\n", f"{KEY} = X,Y   # both\n"),
-        (f'export {KEY}="A,B"\n', f'export {KEY}="X,Y"\n'),
-        (f"  {KEY}='A'# one\n", f"  {KEY}='X,Y'# one\n"),
-        (f"{KEY}=", f"{KEY}=X,Y"),
-    ],
-)
-def test_a_value_changes_and_quotes_and_comment_stay(line: str, after: str) -> None:
-    before = f"# {KEY}=not this\nP33_ALLOWLISTS=1\n"
-    assert with_value(f"{before}{line}", KEY, "X,Y") == f"{before}{after}"
-
-
-def test_a_key_that_only_shows_its_default_is_set_in_that_place() -> None:
-    assert with_value(f"# what it is\n#{KEY}=A\nOTHER=1\n", KEY, "X") == f"# what it is\n{KEY}=X\nOTHER=1\n"
-
-
-@pytest.mark.parametrize(("text", "after"), [("", f"{KEY}=X\n"), ("OTHER=1", f"OTHER=1\n{KEY}=X\n")])
-def test_a_key_that_is_nowhere_is_set_at_the_end(text: str, after: str) -> None:
-    assert with_value(text, KEY, "X") == after
-
-
-@pytest.mark.parametrize("text", [f"{KEY}=A\n{KEY}=B\n", f'{KEY}="A\nB"\n', f"{KEY}='A\"\n"])
-def test_a_line_that_would_have_to_be_guessed_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=KEY):
-        with_value(text, KEY, "X")
+from services.cli.config.edit import HALF, Edit, alone, write_all
 
 
 def three(folder: Path) -> list[Edit]:

@@ -13,13 +13,13 @@ from quantum_common.settings import Environment, load
 from services.cli.complaint import Complaint
 from services.cli.deploy import deploy_command, manifest, packages, place, settings_files, venv
 from services.cli.deploy.deploy_command import run_deploy
-from services.cli.deploy.env_text import active
 from services.cli.deploy.place import Place
 from services.cli.deploy.shell_files import SCRIPTS
 from services.cli.deploy.steps import Kind
 from services.cli.deploy.uninstall_command import run_uninstall
 from services.cli.deploy.verbs import deploy
 from services.cli.deploy.wishes import Wishes
+from services.cli.env_text import active
 from services.cli.man_pages import pages
 from services.cli.options import Profile
 from services.cli.reference import SERVICES
@@ -83,6 +83,33 @@ def test_redis_knows_the_passwords_only_as_sums(image: Place) -> None:
         password = text(image, f"redis/{user}.password").strip()
         assert password not in acl
         assert f"user {user} on #{hashlib.sha256(password.encode()).hexdigest()} " in acl
+
+
+def test_a_password_file_that_is_empty_gets_a_password(image: Place) -> None:
+    install(image)
+    image.at("/etc/quantum/redis/governor.password").write_text("", encoding="ascii")  # as a crash may leave it
+    install(image)
+    password = text(image, "redis/governor.password").strip()
+    assert password
+    assert f"user governor on #{hashlib.sha256(password.encode()).hexdigest()} " in text(image, "redis/users.acl")
+
+
+def test_an_edited_file_is_read_as_a_service_reads_it(image: Place) -> None:
+    install(image)
+    common = image.at("/etc/quantum/common.env")
+    edited = common.read_text(encoding="utf-8").replace("QUANTUM_ENV=paper", 'QUANTUM_ENV="testnet" # for now')
+    common.write_text(edited, encoding="utf-8")
+    install(image, symbols=("BTCUSDT",))
+    assert "quantum-paper-exchange.service" not in units(image)
+    assert 'QUANTUM_ENV="testnet" # for now\n' in text(image, "common.env")
+
+
+def test_a_key_that_stands_twice_is_not_changed_by_a_guess(image: Place) -> None:
+    install(image)
+    listed = image.at("/etc/quantum/ai-engine.env")
+    listed.write_text(f"{listed.read_text(encoding='utf-8')}AI_SYMBOLS=ETHUSDT\n", encoding="utf-8")
+    with pytest.raises(Complaint, match=r"ai-engine\.env: AI_SYMBOLS is set twice; change it by hand"):
+        install(image, symbols=("BTCUSDT",))
 
 
 def test_a_second_run_finds_nothing_to_do(image: Place, capsys: pytest.CaptureFixture[str]) -> None:
