@@ -23,7 +23,7 @@ from services.ai_engine.fitness import FIT
 from services.ai_engine.mind import Mind, universe_of
 from services.ai_engine.momentum_model import momentum_model
 from services.ai_engine.policy import EntryRules, ProfileName
-from services.backtest.bars import Asked, Span, open_source, span_of
+from services.backtest.bars import Asked, Span, span_of
 from services.backtest.replay import Replay, Terms
 from services.backtest.result import result_of
 from services.backtest.settings import load_settings
@@ -83,7 +83,7 @@ def run(klines: Path, minutes: int = 0) -> str:
         raise BenchmarkFailed(f"no folder {klines}; give the one of the <SYMBOL>-1m.csv files with --klines")
     machine = Machine.now("no Redis")
     began_s = time.process_time()
-    source = open_source(klines)
+    source = ReplaySource(klines)
     loaded_s = time.process_time() - began_s
     rows = [_ours(source, pace, minutes) for pace in PACES]
     bars = sum(len(one) for one in source.bars.values())

@@ -26,8 +26,9 @@ from services.ai_engine.training.plan import Plan
 from services.ai_engine.training.rows import Floats
 from services.ai_engine.training.trades import worth_of
 from services.cli.complaint import Complaint
-from services.cli.train.bars import ALL, files_of
+from services.cli.train.bars import ALL
 from services.cli.train.run import Order, Teller, Training, cores, run_training
+from services.paper_exchange.market.csv_files import FileFault, bar_files
 
 SYMBOLS = 10
 LIMIT_S = 180
@@ -55,12 +56,12 @@ def run(folder: Path, count: int) -> str:
     """
     machine = Machine.now(f"LightGBM {version('lightgbm')}")
     try:
-        symbols = list(files_of(folder, ()))[:count]
+        symbols = list(bar_files(folder))[:count]
         with tempfile.TemporaryDirectory(prefix="quantum-bench-") as place:
             order = Order(folder, Path(place) / "model", symbols, Plan(), ALL, EXPIRES_MS, cores())
             done = run_training(order, Teller(bars=False))
-    except Complaint as complaint:
-        raise BenchmarkFailed(str(complaint)) from None
+    except (FileFault, Complaint) as fault:
+        raise BenchmarkFailed(str(fault)) from None
     return "\n".join([_phases(done), "", _figures(done), "", done.model.card.words, "", machine.line()])
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from services.ai_engine.bars import BAR_MS
+from services.ai_engine.card import ModelCard
 from services.ai_engine.care import Care
 from services.ai_engine.drift import DAY_MS, MINUTE_MS
 from services.ai_engine.ensemble import Ensemble
@@ -37,6 +39,17 @@ def mind_of(settings: AiSettings, trained: Ensemble | None) -> Mind:
     card = trained.card
     policy = policy.serving(card.horizon_bars, card.symbols, pays=card.pays)
     return Mind(trained.under(policy), policy, FIT, Care(card, settings.care, settings.ai_drift_days))
+
+
+def misfit(card: ModelCard, settings: AiSettings) -> str:
+    """Given a model's card and the settings, return why the model cannot decide under them; empty where it can.
+    Its age is not asked for."""
+    if card.decision_ms != settings.decision_ms:
+        minutes, interval = card.decision_ms // BAR_MS, settings.ai_decision_interval
+        return f"decides every {minutes} minutes, and AI_DECISION_INTERVAL is {interval}"
+    if not set(card.symbols) & set(settings.ai_symbols):
+        return f"knows none of AI_SYMBOLS; it was trained on {', '.join(card.symbols)}"
+    return ""
 
 
 def universe_of(settings: AiSettings, trained: Ensemble | None) -> Universe:

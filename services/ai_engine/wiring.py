@@ -11,7 +11,7 @@ from quantum_common.settings import SettingsError
 from services.ai_engine.care import Care
 from services.ai_engine.drift import DAY_MS
 from services.ai_engine.ensemble import Ensemble
-from services.ai_engine.mind import mind_of, universe_of
+from services.ai_engine.mind import mind_of, misfit, universe_of
 from services.ai_engine.model_files import ModelRefused, load_model
 from services.ai_engine.service import Engine
 from services.ai_engine.settings import AiSettings
@@ -66,13 +66,8 @@ def trained_model(settings: AiSettings, now_ms: int, log: Log) -> Ensemble | Non
     except ModelRefused as refused:
         raise SettingsError(f"settings: AI_MODEL_DIR: {refused}") from None
     card = model.card
-    wrong = ""
-    if card.decision_ms != settings.decision_ms:
-        minutes = card.decision_ms // 60_000
-        wrong = f"decides every {minutes} minutes, and AI_DECISION_INTERVAL is {settings.ai_decision_interval}"
-    elif not set(card.symbols) & set(settings.ai_symbols):
-        wrong = "knows none of AI_SYMBOLS; train it on them"
-    elif (expires_ms := Care(card, settings.care, settings.ai_drift_days).expires_ms) <= now_ms:
+    wrong = misfit(card, settings)
+    if not wrong and (expires_ms := Care(card, settings.care, settings.ai_drift_days).expires_ms) <= now_ms:
         wrong = f"too old since {(now_ms - expires_ms) / DAY_MS:.1f} days by AI_MODEL_AGE_DAYS_MAX; train a new one"
     if wrong:
         raise SettingsError(f"settings: AI_MODEL_DIR: {folder}: {wrong}")

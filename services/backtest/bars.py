@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 from quantum_common.clock import minute_utc
 from quantum_common.exchange.port import Bar
 from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
-from services.paper_exchange.market.csv_files import bar_files
 from services.paper_exchange.market.replay import ReplaySource
 
 
@@ -37,21 +35,6 @@ class Asked:
     symbols: tuple[str, ...] = ()
     from_ms: int | None = None
     to_ms: int | None = None
-
-
-def symbols_of(folder: Path, symbols: tuple[str, ...]) -> tuple[str, ...]:
-    """Given a folder and which symbols of it (none: all), return them. Raise FileFault where there are none at all, and
-    NoBars for one that is not there."""
-    there = tuple(bar_files(folder))
-    missing = [symbol for symbol in symbols if symbol not in there]
-    if missing:
-        raise NoBars(f"{folder}: no bars of {missing[0]} here; there are those of {', '.join(there)}")
-    return symbols or there
-
-
-def open_source(folder: Path, symbols: tuple[str, ...] = ()) -> ReplaySource:
-    """Given a folder of bar files and the symbols to read (none: all), read them. Raise FileFault or NoBars."""
-    return ReplaySource(folder, symbols_of(folder, symbols))
 
 
 def span_of(source: ReplaySource, asked: Asked, warm_bars: int) -> Span:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from services.ai_engine.ensemble import Ensemble
-from services.ai_engine.mind import mind_of, universe_of
+from services.ai_engine.mind import mind_of, misfit, universe_of
 from services.ai_engine.model_files import ModelRefused, load_model
 from services.ai_engine.policy import ProfileName
 from services.ai_engine.settings import AiSettings
-from services.backtest.bars import Asked, open_source, span_of, symbols_of
+from services.backtest.bars import Asked, span_of
 from services.backtest.replay import Replay, Terms
 from services.backtest.settings import Changes, load_settings
+from services.paper_exchange.market.csv_files import bar_files
+from services.paper_exchange.market.replay import ReplaySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,14 @@ class Request:
 def opened(request: Request, terms: Terms) -> tuple[Replay, dict[str, Any] | None]:
     """Given a request, return the run and its model's card, if it has one. Raise FileFault, NoBars, SettingsError or
     ModelRefused, each with one line that says what to do."""
-    symbols = symbols_of(request.data, request.asked.symbols)
+    symbols = tuple(bar_files(request.data, request.asked.symbols))
     changes = dict(request.changes or {})
     if request.model is not None:
         changes["ai-engine"] = {**changes.get("ai-engine", {}), "AI_MODEL_DIR": str(request.model)}
     settings = load_settings(request.config, symbols, request.profile, request.environ, changes)
     trained = trained_for(settings.ai)
     universe = universe_of(settings.ai, trained)
-    source = open_source(request.data, universe.followed)
+    source = ReplaySource(request.data, universe.followed)
     span = span_of(source, request.asked, universe.history_bars)
     replay = Replay(source, span, settings, universe, mind_of(settings.ai, trained), terms)
     return replay, trained.card.model_dump(mode="json") if trained is not None else None
@@ -55,9 +57,6 @@ def trained_for(settings: AiSettings) -> Ensemble | None:
     if folder is None:
         return None
     model = load_model(folder)
-    if model.card.decision_ms != settings.decision_ms:
-        minutes, interval = model.card.decision_ms // 60_000, settings.ai_decision_interval
-        raise ModelRefused(f"{folder}: decides every {minutes} minutes, and AI_DECISION_INTERVAL is {interval}")
-    if not set(model.card.symbols) & set(settings.ai_symbols):
-        raise ModelRefused(f"{folder}: knows none of these symbols; it was trained on {', '.join(model.card.symbols)}")
+    if wrong := misfit(model.card, settings):
+        raise ModelRefused(f"{folder}: {wrong}")
     return model

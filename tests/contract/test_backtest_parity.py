@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.backtest.bars import Asked, open_source
+from services.backtest.bars import Asked
 from services.backtest.opening import Request, opened
 from services.backtest.replay import Replay, Terms, played
 from services.paper_exchange.market.bars import MINUTE_MS
+from services.paper_exchange.market.replay import ReplaySource
 from tests.contract.stepped_run import KEYS, SteppedRun
 from tests.unit.backtest.klines import write_klines
 
@@ -50,7 +51,7 @@ def picked(rows: list[dict[str, str]], names: tuple[str, ...]) -> list[tuple[str
 
 def test_a_backtest_makes_the_plans_of_a_live_run_and_fills_them_at_its_prices(place: Path) -> None:
     data = write_klines(place / "klines", WARM + MINUTES + 2, SYMBOLS, seed=11, start_ms=START_MS)
-    bars = open_source(data).bars
+    bars = ReplaySource(data).bars
     run = SteppedRun.start(data, place / "run", bars, WARM, **ROOMY)
     try:
         for _ in range(MINUTES):

@@ -11,7 +11,7 @@ from quantum_common.exchange.port import Bar
 from services.ai_engine.training.plan import MINUTE_MS, TrainingFault
 from services.ai_engine.training.trades import Funding, FundingRates
 from services.cli.complaint import Complaint
-from services.paper_exchange.market.csv_files import FileFault, bar_files, funding_files, read_funding, rows
+from services.paper_exchange.market.csv_files import FileFault, funding_files, read_funding, rows
 
 VERB = "train"
 
@@ -24,23 +24,6 @@ class Span(NamedTuple):
 
 
 ALL = Span(0, 2**63 - 1)
-
-
-def files_of(folder: Path, symbols: Sequence[str]) -> dict[str, Path]:
-    """Given a folder and the wanted symbols (none: all), return their files. Raise Complaint."""
-    try:
-        found = bar_files(folder)
-    except FileFault as fault:
-        raise Complaint(f"{VERB}: {fault}", status=1) from None
-    missing = [symbol for symbol in symbols if symbol not in found]
-    if missing:
-        raise Complaint(f"{VERB}: {folder}: no bars of {', '.join(missing)}; there are {', '.join(found)}", status=1)
-    return {symbol: found[symbol] for symbol in symbols or found}
-
-
-def leader_file(folder: Path, leader: str) -> Path | None:
-    """Given the folder, return the leader's bars, whether or not it is trained on; None where there are none."""
-    return bar_files(folder).get(leader)
 
 
 def bars_of(path: Path, symbol: str, span: Span = ALL) -> Iterator[Bar]:

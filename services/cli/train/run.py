@@ -26,7 +26,8 @@ from services.ai_engine.training.rows import LeaderNotes, Rows, Series, leader_n
 from services.ai_engine.training.trades import Funding
 from services.ai_engine.training.trainer import Map, Trained, train
 from services.cli.complaint import Complaint
-from services.cli.train.bars import VERB, Span, bars_of, files_of, funding_of, leader_file
+from services.cli.train.bars import VERB, Span, bars_of, funding_of
+from services.paper_exchange.market.csv_files import FileFault, bar_files
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,10 @@ def run_training(order: Order, teller: Teller) -> Training:
     _require_room(order.out)
     try:
         lightgbm_or_fault()
-        files = files_of(order.folder, order.symbols)
+        files = bar_files(order.folder, order.symbols)
         with pool(min(order.jobs, len(files))) as run:
             return _train(order, files, run, teller)
-    except (TrainingFault, ModelRefused) as fault:
+    except (FileFault, TrainingFault, ModelRefused) as fault:
         raise Complaint(f"{VERB}: {fault}", status=1) from None
 
 
@@ -158,7 +159,7 @@ def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
 def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) -> tuple[Plan, list[Series]]:
     """Given the files, return every symbol's rows, and the plan with the leader that there is."""
     plan, notes = order.plan, None
-    leads = leader_file(order.folder, plan.leader)
+    leads = bar_files(order.folder).get(plan.leader)  # whether or not it is trained on
     if leads is None:
         teller.say(f"no bars of {plan.leader} in {order.folder}: the model learns without a leader")
         plan = replace(plan, leader="")

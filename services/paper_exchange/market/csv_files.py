@@ -3,7 +3,7 @@
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -33,12 +33,16 @@ class FundingRow(NamedTuple):
     rate: Decimal
 
 
-def bar_files(folder: Path) -> dict[str, Path]:
-    """Given a folder, return its minute files by symbol. Raise FileFault where there is none."""
+def bar_files(folder: Path, symbols: Sequence[str] = ()) -> dict[str, Path]:
+    """Given a folder and the wanted symbols (none: all), return their minute files. Raise FileFault where there is none
+    at all, or none of a wanted symbol."""
     found = _by_symbol(folder, BAR_SUFFIXES)
     if not found:
         raise FileFault(folder, 0, "no <SYMBOL>-1m.csv or <SYMBOL>-1m.csv.gz here; give the folder of the bar files")
-    return found
+    missing = [symbol for symbol in symbols if symbol not in found]
+    if missing:
+        raise FileFault(folder, 0, f"no bars of {', '.join(missing)} here; there are {', '.join(found)}")
+    return {symbol: found[symbol] for symbol in symbols or found}
 
 
 def funding_files(folder: Path) -> dict[str, Path]:

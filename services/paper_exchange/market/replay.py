@@ -1,6 +1,6 @@
 """A market replayed from files: bars and funding rates as they were."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.paper_exchange.market.bars import MinuteBars
@@ -18,17 +18,12 @@ from services.paper_exchange.market.csv_files import (
 class ReplaySource:
     """The bars of the files of a folder; the market runs while all of them have bars."""
 
-    def __init__(self, folder: Path, symbols: Collection[str] = ()) -> None:
+    def __init__(self, folder: Path, symbols: Sequence[str] = ()) -> None:
         """Given a folder of bar files and the symbols to take (none: all), read them. Raise FileFault naming file and
-        line, and where nothing is left."""
+        line, and where one is missing."""
         self.bars: dict[str, MinuteBars] = {}
         listings: list[Listing] = []
-        found = {name: path for name, path in bar_files(folder).items() if not symbols or name in symbols}
-        if not found:
-            raise FileFault(
-                folder, 0, f"no bars of {', '.join(symbols)} here; there are {', '.join(bar_files(folder))}"
-            )
-        for symbol, path in found.items():
+        for symbol, path in bar_files(folder, symbols).items():
             if not symbol.isalnum() or not symbol.isupper() or not symbol.endswith(QUOTE_ASSET):
                 raise FileFault(path, 0, f"{symbol!r} is not a symbol such as BTC{QUOTE_ASSET}; rename the file")
             bars = read_bars(path)

@@ -7,11 +7,12 @@ import pytest
 
 from services.ai_engine.model_files import ModelRefused, save_model
 from services.ai_engine.policy import ProfileName
-from services.backtest.bars import Asked, NoBars
+from services.backtest.bars import Asked
 from services.backtest.opening import Request, opened
 from services.backtest.replay import Terms, played
 from services.backtest.report import page
 from services.backtest.result import result_of
+from services.paper_exchange.market.csv_files import FileFault
 from tests.unit.ai_engine import given_model
 from tests.unit.backtest.klines import MINUTE_MS, START_MS, write_klines
 
@@ -33,7 +34,7 @@ def test_a_leader_that_is_not_traded_is_looked_at_and_has_to_be_there(tmp_path: 
     model = tmp_path / "model"
     trained = save_model(model, given_model.fitted(), given_model.card())
     data = write_klines(tmp_path / "klines", 300, ["ETHUSDT"])
-    with pytest.raises(NoBars, match=f"no bars of {trained.card.leader} here"):
+    with pytest.raises(FileFault, match=f"no bars of {trained.card.leader} here"):
         opened(Request(data, Asked(), model=model, changes=_interval(trained.card.decision_ms)), TERMS)
 
 
@@ -41,7 +42,7 @@ def test_a_model_for_another_interval_or_for_other_symbols_is_refused(tmp_path: 
     model = tmp_path / "model"
     trained = save_model(model, given_model.fitted(), given_model.card())
     data = write_klines(tmp_path / "klines", 300)
-    with pytest.raises(ModelRefused, match="knows none of these symbols"):
+    with pytest.raises(ModelRefused, match="knows none of AI_SYMBOLS"):
         opened(Request(data, Asked(), model=model, changes=_interval(trained.card.decision_ms)), TERMS)
     other = "1h" if trained.card.decision_ms != 3_600_000 else "15m"
     with pytest.raises(ModelRefused, match="AI_DECISION_INTERVAL is"):

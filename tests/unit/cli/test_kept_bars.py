@@ -28,7 +28,8 @@ from services.cli.kept_bars import (
 )
 from services.cli.recording import Recorder
 from services.cli.redis_link import RedisAddress, connect
-from services.cli.train.bars import bars_of, files_of
+from services.cli.train.bars import bars_of
+from services.paper_exchange.market.csv_files import bar_files
 from tests.served import served
 
 START_MS = 1_700_000_040_000 // MINUTE_MS * MINUTE_MS
@@ -164,7 +165,7 @@ def test_what_the_engine_follows_is_kept_and_can_be_trained_on(redis_server: Emb
         assert not list(tmp_path.glob("*.csv"))
         link.hset(keys.market_state("ETHUSDT"), mapping={"sigma": "0.1"})
         Recorder(link, keys, tmp_path, lambda words: None, keeper(tmp_path, Market(10))).run(lambda: False, 0.05)
-        assert list(files_of(tmp_path, ())) == ["BTCUSDT", "ETHUSDT"]
+        assert list(bar_files(tmp_path)) == ["BTCUSDT", "ETHUSDT"]
     finally:
         link.close()
 

@@ -142,7 +142,9 @@ def test_folders_that_are_missing_or_empty_or_taken_are_told(walk: Path, tmp_pat
         trained(walk, tmp_path / "empty")
     (tmp_path / "file").write_text("")
     assert "cannot be written" in complaint(walk, tmp_path / "file" / "model")
-    assert "no bars of DOGEUSDT; there are BTCUSDT, ETHUSDT" in complaint(walk, tmp_path / "model", symbols="DOGEUSDT")
+    assert "no bars of DOGEUSDT here; there are BTCUSDT, ETHUSDT" in complaint(
+        walk, tmp_path / "model", symbols="DOGEUSDT"
+    )
 
 
 def test_too_few_bars_are_told(tmp_path: Path) -> None:
