@@ -61,16 +61,16 @@ async def _supervise(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitabl
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, runtime.reload)
-    log, started_ms = runtime.log, runtime.clock.now_ms()
+    log = runtime.log
     log.info("starting", build=build_id(), settings=shown(runtime.settings))
-    runtime.progress.peers.append(Peer("redis", started_ms, lambda: runtime.heard_redis_ms))
+    runtime.progress.peers.append(Peer("redis", runtime.started_ms, lambda: runtime.heard_redis_ms))
     door = MetricsServer(runtime.settings.quantum_metrics_port, runtime.metrics.render, runtime.fit, log)
     serving = door.run(runtime.pause, runtime.stop.is_set)
     beside = {asyncio.create_task(loop) for loop in (_be_patient(runtime), _watch(runtime), serving)}
     if not await _wait_for_redis(runtime):
         await cancelled(beside)
         return 0
-    beside.add(asyncio.create_task(runtime.every(HEARTBEAT_EVERY_MS, lambda: runtime.heartbeat(started_ms))))
+    beside.add(asyncio.create_task(runtime.every(HEARTBEAT_EVERY_MS, runtime.heartbeat)))
     body = asyncio.create_task(_body(runtime, start))
     stopping = asyncio.create_task(runtime.stop.wait())
     try:

@@ -230,14 +230,14 @@ class Runtime(Generic[S]):
         now_ms, keep_ms = self.clock.now_ms(), self.settings.quantum_stream_keep_ms
         await trim(self.redis, streams, keep_ms, now_ms)
 
-    async def heartbeat(self, started_ms: int) -> None:
+    async def heartbeat(self) -> None:
         """Write the heartbeat: who runs since when, and whether it makes progress."""
         now_ms, key = self.clock.now_ms(), self.keys.heartbeat(self.service)
         quiet_ms = now_ms - self.progress.last_message_ms if self.progress.last_message_ms else 0
         fields = {
             "pid": os.getpid(),
             "version": build_id(),
-            "started_ms": started_ms,
+            "started_ms": self.started_ms,
             "ts_ms": now_ms,
             "status": f"stuck: {self.stuck}" if self.stuck else self.status,
             "mode": self.mode,

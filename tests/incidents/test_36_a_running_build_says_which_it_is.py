@@ -15,17 +15,20 @@ from quantum_common.version import build_id
 
 async def test_every_heartbeat_names_the_build(redis: Redis) -> None:
     runtime: Runtime[CommonSettings] = Runtime("governor", CommonSettings(), redis, Keys(), structlog.get_logger())
-    await runtime.heartbeat(1)
+    await runtime.heartbeat()
     beat: Any = await redis.hgetall(Keys().heartbeat("governor"))
     assert beat["version"] == build_id()
+    assert beat["started_ms"] == str(runtime.started_ms)
 
 
 def test_in_a_checkout_the_build_names_its_commit() -> None:
     root = Path(__file__).resolve().parents[2]
-    assert build_id().partition("+")[0]
+    number, _, commit = build_id().partition("+")
+    assert number
     if (root / ".git").exists():
         log = subprocess.run(
             ["git", "-C", str(root), "log", "--format=%H", "-200"],  # noqa: S607
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert any(commit.startswith(build_id().partition("+")[2]) for commit in log.stdout.split())
+        assert commit
+        assert any(one.startswith(commit) for one in log.stdout.split())
