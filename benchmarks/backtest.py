@@ -28,6 +28,7 @@ from services.backtest.replay import Replay, Terms
 from services.backtest.result import result_of
 from services.backtest.settings import load_settings
 from services.cli.process import resident_mib
+from services.intent_bridge.settings import EXPLORING
 from services.paper_exchange.market.bars import MINUTE_MS
 from services.paper_exchange.market.replay import ReplaySource
 
@@ -120,8 +121,7 @@ def _ours(source: ReplaySource, pace: Pace, minutes: int) -> Row:
 
 def _replay(source: ReplaySource, pace: Pace, minutes: int) -> Replay:
     profile = ProfileName.EXPLORE if pace.explores else ProfileName.TRADE
-    loose = {"INTENT_BRIDGE_REQUIRE_EDGE": "false", "INTENT_BRIDGE_CONFIDENCE_MIN": "0"}
-    changes = {**ROOM, "intent-bridge": {**ROOM["intent-bridge"], **loose}}
+    changes = {**ROOM, "intent-bridge": {**ROOM["intent-bridge"], **EXPLORING}}
     settings = load_settings(None, tuple(source.bars), profile, changes=changes)
     policy = settings.ai.policy
     if not pace.explores:

@@ -16,15 +16,13 @@ from services.ai_engine.features import SIGMA_MIN, Features
 from services.ai_engine.inputs import INPUT_NAMES
 from services.ai_engine.logistic import Logistic
 from services.ai_engine.member import FROZEN, probability
-from services.ai_engine.model import Signal, model_version
+from services.ai_engine.model import Signal, expected_move_bps, model_version
 from services.ai_engine.policy import Policy
 from services.ai_engine.trees import Trees
 from services.ai_engine.volatility import Volatility
 
 NAME = "ensemble"
 FORMAT: Literal[1] = 1
-MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)
-_BPS = 10_000.0
 _PART_MIN_BPS = 1e-9
 
 
@@ -84,7 +82,7 @@ class Ensemble:
         logit = fitted.slope * agreed([one for one, _ in explained])
         p_up = probability(logit)
         sigma_h = sigma_over(fitted, features)
-        move_bps = (2.0 * p_up - 1.0) * MEAN_ABSOLUTE * sigma_h * fitted.haircut * _BPS
+        move_bps = expected_move_bps(p_up, sigma_h, fitted.haircut)
         return Signal(p_up, sigma_h, move_bps, _named(explained, move_bps), self.version)
 
 

@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol
 from services.ai_engine.features import Features
 from services.ai_engine.policy import Policy
 
+MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)
+_BPS = 10_000.0
+
 
 class Signal(NamedTuple):
     """What a model expects over its horizon.
@@ -42,6 +45,12 @@ class Model(Protocol):
     def predict(self, features: Features) -> Signal | None:
         """Given a bar's features, return a signal, or None where the model has nothing to say."""
         ...
+
+
+def expected_move_bps(p_up: float, sigma_h: float, haircut: float) -> float:
+    """Given the probability of a rise, the volatility over the horizon and the part of a predicted move that is
+    believed, return the move to expect, signed."""
+    return (2.0 * p_up - 1.0) * MEAN_ABSOLUTE * sigma_h * haircut * _BPS
 
 
 def model_version(name: str, parameters: object, policy: Policy) -> str:

@@ -9,14 +9,12 @@ import math
 from dataclasses import dataclass, replace
 
 from services.ai_engine.features import SIGMA_MIN, Features
-from services.ai_engine.model import Signal, model_version
+from services.ai_engine.model import Signal, expected_move_bps, model_version
 from services.ai_engine.policy import Policy
 from services.ai_engine.statistics import MOMENTUM_BARS
 
 NAME = "momentum"
-MEAN_ABSOLUTE = 0.8  # of a normal variable with sigma one: sqrt(2/pi)
 TILT_MAX = 2.5
-_BPS = 10_000.0
 _LOUD = 0.8  # a volatility above this percentile is a shock: momentum tells less there
 
 
@@ -47,7 +45,7 @@ class MomentumModel:
         shift = self.skill * belief * sum(parts)
         p_up = 0.5 * (1.0 + math.erf(shift / math.sqrt(2.0)))
         sigma_h = features.sigma * math.sqrt(self.horizon_bars)
-        move_bps = (2.0 * p_up - 1.0) * MEAN_ABSOLUTE * sigma_h * self.haircut * _BPS
+        move_bps = expected_move_bps(p_up, sigma_h, self.haircut)
         total = sum(abs(part) for part in parts) or 1.0
         scale = abs(move_bps) / (abs(sum(parts)) or total)
         named = [(f"momentum_{bars}", part * scale) for bars, part in zip(MOMENTUM_BARS, parts, strict=True)]

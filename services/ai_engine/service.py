@@ -24,7 +24,7 @@ from services.ai_engine.model import Model
 from services.ai_engine.policy import Policy
 from services.ai_engine.ports import Known, Store
 from services.ai_engine.standing import Seen
-from services.ai_engine.verdict import engine_verdict
+from services.ai_engine.verdict import ENTRY, engine_verdict
 
 WORK = "the work on closed bars"  # as the watchdog calls it
 BATCH = 64  # symbols whose positions are read together: none is decided on what is long past
@@ -171,7 +171,7 @@ class Engine:
         if not await self.store.record_bar(symbol, state, verdict.intents, memory, said):
             return False
         self._verdicts[symbol] = said
-        self.log.debug("bar", symbol=symbol, bar_close_ms=due.bar.close_ms, why=verdict.why or "entry")
+        self.log.debug("bar", symbol=symbol, bar_close_ms=due.bar.close_ms, why=verdict.why or ENTRY)
         for intent in verdict.intents:
             self.log.info(
                 "intent", intent_id=intent.intent_id, symbol=symbol, action=intent.action, side=intent.side,

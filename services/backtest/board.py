@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from quantum_common.clock import Clock
-from quantum_common.keys import GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, Keys
+from quantum_common.keys import GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, PERMIT_TTL_MS, Keys
 from quantum_common.messages import Issuer, Permit, Record
 from quantum_common.state import GovernorState, Hold, Ledger, MarketState, OrderRecord, Portfolio, Snapshot
 from quantum_common.stream import Message, R
@@ -118,7 +118,7 @@ class Board:
     def __post_init__(self) -> None:
         day_ms = 86_400_000
         self.orders: Fading[str, OrderRecord] = Fading(self.clock, day_ms)  # long after anybody asks for one
-        self.permits: Fading[tuple[Issuer, str], Permit] = Fading(self.clock, 60_000)
+        self.permits: Fading[tuple[Issuer, str], Permit] = Fading(self.clock, PERMIT_TTL_MS)
         self.recent: deque[Record] = deque(maxlen=RECENT_RESULTS)  # newest last
         self._groups = {
             self.keys.plans: (GROUP_GOVERNOR, GROUP_P33, GROUP_EXECUTOR),

@@ -19,8 +19,8 @@ from services.ai_engine.market_state import market_state
 from services.ai_engine.memory import ExitMemory
 from services.ai_engine.mind import Mind
 from services.ai_engine.standing import Seen
+from services.ai_engine.verdict import ENTRY
 from services.backtest.bars import NoBars, Span, bar_at
-from services.backtest.record import ENTRY
 from services.governor.returns import BARS as RETURNS_BARS
 from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
 

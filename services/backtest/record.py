@@ -20,7 +20,6 @@ from services.paper_exchange.engine.changes import Rows
 from services.paper_exchange.engine.records import Trade
 
 TRIPS_KEPT = 500
-ENTRY = "entry"
 PLANS, TRADES = "plans.jsonl", "trades.csv"
 _TRADE_COLUMNS = (
     "time_ms", "symbol", "side", "qty", "price", "quote_qty", "fee", "realized_pnl", "reason", "trade_id", "order_id",

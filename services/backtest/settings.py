@@ -11,7 +11,7 @@ from quantum_common.settings import CommonSettings, load
 from services.ai_engine.policy import ProfileName
 from services.ai_engine.settings import AiSettings
 from services.governor.settings import GovernorSettings
-from services.intent_bridge.settings import BridgeSettings
+from services.intent_bridge.settings import EXPLORING, BridgeSettings
 from services.intent_executor.settings import ExecutorSettings
 from services.position_state_brain.settings import P33Settings
 
@@ -51,7 +51,7 @@ def load_settings(
         "ai-engine": {"AI_SYMBOLS": listed} | ({"AI_PROFILE": profile.value} if profile is not None else {}),
         "intent-bridge": {
             "INTENT_BRIDGE_ALLOWLIST": listed,
-            **({"INTENT_BRIDGE_REQUIRE_EDGE": "false", "INTENT_BRIDGE_CONFIDENCE_MIN": "0"} if explores else {}),
+            **(EXPLORING if explores else {}),
         },
         "governor": {},
         "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed, "EXECUTOR_MODE": "live"},

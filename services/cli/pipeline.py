@@ -24,6 +24,7 @@ from services.cli.redis_users import FILE_OF, USERS_FILE, password_file, write_u
 from services.cli.run_folder import RunFolder
 from services.cli.supervisor import Child, Supervisor
 from services.governor.settings import GovernorSettings
+from services.intent_bridge.settings import EXPLORING
 from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
 
 REDIS, EXCHANGE = "redis", "paper-exchange"
@@ -233,7 +234,7 @@ class Pipeline:
             },
             "intent-bridge": {
                 "INTENT_BRIDGE_ALLOWLIST": listed,
-                **({"INTENT_BRIDGE_REQUIRE_EDGE": "false", "INTENT_BRIDGE_CONFIDENCE_MIN": "0"} if explores else {}),
+                **(EXPLORING if explores else {}),
             },
             "governor": rates_at(self.options.speed),
             "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed},

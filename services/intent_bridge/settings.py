@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 from quantum_common.settings import CommonSettings, Environment, Symbols
 from services.intent_bridge.view import Limits
 
+EXPLORING = {  # what the engine's profile explore asks of the bridge, by key
+    "INTENT_BRIDGE_REQUIRE_EDGE": "false",
+    "INTENT_BRIDGE_CONFIDENCE_MIN": "0",
+}
+
 
 class BridgeSettings(CommonSettings):
     """What a wish must bring, how old things may be, and how much may stand at once."""

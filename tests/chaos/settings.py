@@ -6,6 +6,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.intent_bridge.settings import EXPLORING
+
 WIDE, MANY = "1000000000", "1000000"
 
 
@@ -47,8 +49,7 @@ def wide(symbols: Sequence[str]) -> dict[str, dict[str, str]]:
         "ai-engine": {"AI_SYMBOLS": listed, "AI_PROFILE": "explore"},
         "intent-bridge": {
             "INTENT_BRIDGE_ALLOWLIST": listed,
-            "INTENT_BRIDGE_REQUIRE_EDGE": "false",
-            "INTENT_BRIDGE_CONFIDENCE_MIN": "0",
+            **EXPLORING,
             "INTENT_BRIDGE_POSITIONS_MAX": "1000",
             "INTENT_BRIDGE_ADDS_MAX": "3",
             "INTENT_BRIDGE_ADDED_POSITION_USDT_MAX": "1000000",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from services.ai_engine.card import CalibrationBin
-from services.ai_engine.ensemble import MEAN_ABSOLUTE
+from services.ai_engine.model import MEAN_ABSOLUTE
 from services.ai_engine.training.rows import Floats
 
 CALIBRATED = (0.6, 1.4)  # slopes within count as calibrated

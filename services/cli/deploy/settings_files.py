@@ -12,6 +12,7 @@ from quantum_common.acl import USERS, user_name, users_file
 from quantum_common.keys import Keys
 from quantum_common.settings import Environment
 from services.cli.complaint import Complaint
+from services.cli.config.agreement import ALLOWLISTS, UNIVERSE
 from services.cli.deploy.manifest import Manifest
 from services.cli.deploy.place import CONFIG, REDIS_SOCKET, shipped
 from services.cli.deploy.steps import Kind, Mark, Step, file_step
@@ -20,6 +21,7 @@ from services.cli.env_files import FILES
 from services.cli.env_text import active, with_news, with_values
 from services.cli.options import Profile
 from services.cli.redis_users import PASSWORD_BYTES
+from services.intent_bridge.settings import EXPLORING
 from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
 
 OWN_REDIS = f"unix://{REDIS_SOCKET}"
@@ -185,21 +187,14 @@ def _words(news: list[str], *, edited: bool) -> str:
     return "edited, and kept but for what was asked" if edited else ""
 
 
-def _symbols(symbols: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    listed = ",".join(symbols)
-    return {
-        "ai-engine": {"AI_SYMBOLS": listed},
-        "intent-bridge": {"INTENT_BRIDGE_ALLOWLIST": listed},
-        "intent-executor": {"INTENT_EXECUTOR_ALLOWLIST": listed},
-        "position-state-brain": {"P33_ALLOWLIST": listed},
-    }
+def _symbols(symbols: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+    return {one.service: {one.key: ",".join(symbols)} for one in (UNIVERSE, *ALLOWLISTS)}
 
 
-def _profile(profile: Profile) -> dict[str, dict[str, str]]:
+def _profile(profile: Profile) -> Mapping[str, Mapping[str, str]]:
     """Return what makes a profile: exploring asks neither for an edge nor for confidence."""
     explores = profile is Profile.EXPLORE
-    bridge = {"INTENT_BRIDGE_REQUIRE_EDGE": "false", "INTENT_BRIDGE_CONFIDENCE_MIN": "0"}
-    return {"ai-engine": {"AI_PROFILE": profile.value}, **({"intent-bridge": bridge} if explores else {})}
+    return {"ai-engine": {"AI_PROFILE": profile.value}, **({"intent-bridge": EXPLORING} if explores else {})}
 
 
 def _merged(one: Mapping[str, Mapping[str, str]], other: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

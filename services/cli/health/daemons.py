@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from quantum_common.acl import EXECUTOR
 from quantum_common.keys import SERVICES
 from quantum_common.state import EngineModel, ModelStatus, TradingState
+from services.cli.health.books import named
 from services.cli.health.check import Check, Level, graded
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Fields, Picture
@@ -108,8 +109,7 @@ def _bars(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     if not stale:
         yield Check("bars", "", Level.OK, figure, span(most_ms))
         return
-    named = ", ".join(stale[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
-    words = f"no closed bar of {named}: does the exchange list and trade it? journalctl -u quantum-ai-engine"
+    words = f"no closed bar of {named(stale)}: does the exchange list and trade it? journalctl -u quantum-ai-engine"
     yield Check("bars", "", graded(Level.WARN, bad=len(stale) == len(ages)), figure, span(most_ms), words)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from quantum_common.exchange.budget import PRODUCTION, Counter, Lane
 from quantum_common.settings import Durability
 from services.cli.health.check import Check, Level, graded
+from services.cli.health.daemons import whole
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Picture
 from services.cli.spans import span
@@ -39,12 +40,8 @@ def silent(error: Exception, url: str) -> Check:
     return Check("redis", "", Level.BAD, "no answer", "answers", words)
 
 
-def _number(value: object) -> int:
-    return int(str(value)) if str(value).isdigit() else 0
-
-
 def _memory(picture: Picture) -> Check:
-    used, most = _number(picture.info.get("used_memory")), _number(picture.info.get("maxmemory"))
+    used, most = whole(str(picture.info.get("used_memory"))) or 0, whole(str(picture.info.get("maxmemory"))) or 0
     if not most:
         words = "Redis has no maxmemory: it grows until the system kills it; set maxmemory in its configuration"
         return Check("redis_memory", "", Level.WARN, f"{used / MIB:.0f} MiB", "maxmemory set", words)
@@ -93,7 +90,7 @@ def _clocks(picture: Picture) -> Iterator[Check]:
 
 
 def _budget(picture: Picture, now_ms: int) -> Iterator[Check]:
-    closed_ms = _number(picture.budget.get("closed_until_ms", "0"))
+    closed_ms = whole(picture.budget.get("closed_until_ms")) or 0
     if closed_ms > now_ms:
         yield Check(
             "rate_budget", "ban", Level.BAD, f"closed for {span(closed_ms - now_ms)}", "open",

@@ -11,6 +11,7 @@ from rich.text import Text
 from quantum_common.keys import Keys
 from quantum_common.messages import Issuer
 from services.cli.health.collect import collect
+from services.cli.health.daemons import whole
 from services.cli.health.flow import waits_ms
 from services.cli.health.limits import Limits, limits_of
 from services.cli.health.picture import Group, Picture
@@ -82,7 +83,7 @@ def hops(wishes: Iterable[Thread]) -> dict[str, list[int]]:
             written_ms(entry[0]) if entry else None for entry in (one.intent, one.plan, one.result)
         )
         spoke = {issuer: written_ms(entry[0]) for issuer, entry in one.permits.items()}
-        sent, acked = (_ms(one.result[1].get(name)) if one.result else None for name in ("sent_ms", "acked_ms"))
+        sent, acked = (whole(one.result[1].get(name)) if one.result else None for name in ("sent_ms", "acked_ms"))
         note("intent→plan", asked, planned)
         note("plan→governor", planned, spoke.get(Issuer.GOVERNOR))
         note("plan→p33", planned, spoke.get(Issuer.P33))
@@ -91,12 +92,8 @@ def hops(wishes: Iterable[Thread]) -> dict[str, list[int]]:
         note("intent→sent", asked, sent)
         note("intent→result", asked, ended)
         for entry_id, fields in one.fills:
-            note("fill→ledger", _ms(fields.get("trade_ms")), written_ms(entry_id))
+            note("fill→ledger", whole(fields.get("trade_ms")), written_ms(entry_id))
     return found
-
-
-def _ms(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
 
 
 def _percentiles(found: Sequence[int]) -> tuple[str, str, str]:
