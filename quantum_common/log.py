@@ -1,6 +1,7 @@
 """Structured logs: fields of the journal under systemd, plain on a terminal, one JSON object a line elsewhere.
 
-Whatever is logged passes `without_secrets`, so that an exception's text or an address cannot carry a key into a log.
+Whatever is logged, by us or by a library, passes `hidden`, so that an exception's text or an address cannot carry a key
+into a log.
 """
 
 import logging
@@ -23,6 +24,7 @@ _SECRET_NAME = re.compile(r"(secret|password|signature|token|api_?key|listen_?ke
 _SECRET_TEXT = re.compile(
     r"((?:signature|listen_?key|x-mbx-apikey|secret|password)['\"]?\s*[=:]\s*['\"]?)[^\s&'\",]+", re.IGNORECASE
 )
+_LISTEN_PATH = re.compile(r"(/ws/)[A-Za-z0-9]{32,}")  # the address of a user data stream ends in its key
 HIDDEN = "***"
 STANDARD_ERROR = 2
 
@@ -36,9 +38,9 @@ def set_level(log: Log, level: str) -> None:
 def setup(level: str, service: str) -> Log:
     """Given the lowest level to show and the service's name, configure logging and return the service's logger."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    ours = logging.StreamHandler(sys.stderr)
+    ours.setFormatter(LibraryFormatter("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[ours])
     processors, factory = _way_out()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -66,6 +68,14 @@ def _way_out() -> tuple[list[Processor], Any]:
     return [structlog.processors.format_exc_info, without_secrets, as_json], factory
 
 
+class LibraryFormatter(logging.Formatter):
+    """Writes what libraries log, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Given a record, return its text without secrets."""
+        return hidden(super().format(record))
+
+
 def _as_entry(_: WrappedLogger, __: str, event: EventDict) -> bytes:
     return entry(event)
 
@@ -85,8 +95,17 @@ def _shown(key: str, value: Any) -> Any:
         return HIDDEN
     match value:
         case str():
-            return _SECRET_TEXT.sub(rf"\1{HIDDEN}", without_password(value)) if "=" in value or ":" in value else value
+            return hidden(value)
         case dict():
             return {name: _shown(str(name), one) for name, one in value.items()}
+        case list() | tuple():
+            return [_shown(key, one) for one in value]
         case _:
             return value
+
+
+def hidden(text: str) -> str:
+    """Given a text, return it with what looks like a secret inside it hidden."""
+    if "=" not in text and ":" not in text and "/ws/" not in text:
+        return text
+    return _LISTEN_PATH.sub(rf"\1{HIDDEN}", _SECRET_TEXT.sub(rf"\1{HIDDEN}", without_password(text)))

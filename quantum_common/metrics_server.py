@@ -61,7 +61,13 @@ class MetricsServer:
             return
         task = asyncio.create_task(self._serve(reader, writer))
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Forget a connection; one that broke on us gets no answer, and the log says why."""
+        self._open.discard(task)
+        if not task.cancelled() and (broken := task.exception()) is not None:
+            self.log.warning("no metrics: the page cannot be made", error=f"{type(broken).__name__}: {broken}")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request; whoever is too slow, too long or gone gets nothing."""

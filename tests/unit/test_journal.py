@@ -169,6 +169,15 @@ try:
 except ZeroDivisionError as error:
     made.error("broken", exc_info=error)
 """
+OF_A_LIBRARY = """
+import logging
+from quantum_common import log
+log.setup("info", "governor")
+try:
+    raise ValueError("GET https://x/fapi/v1/order?symbol=A&signature=hunter2")
+except ValueError:
+    logging.getLogger("asyncio").exception("Task exception was never retrieved: redis://u:hunter2@h")
+"""
 
 
 def test_a_service_s_logger_speaks_to_the_journal_where_its_standard_error_leads_there(journald: FakeJournal) -> None:
@@ -196,6 +205,16 @@ def test_elsewhere_it_is_one_json_object_a_line() -> None:
     assert b"abcdef" not in first
 
 
+def test_what_a_library_logs_has_no_secret_in_it_either() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OF_A_LIBRARY], stderr=subprocess.PIPE, cwd=ROOT, check=True, timeout=60, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JOURNAL_STREAM": ""},
+    )  # fmt: skip
+    assert "Task exception was never retrieved" in done.stderr
+    assert "ValueError: GET https://x/fapi/v1/order" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -205,6 +224,8 @@ def test_elsewhere_it_is_one_json_object_a_line() -> None:
         ("error", "redis://quantum:hunter2@127.0.0.1:6379/0 refused"),
         ("error", "GET https://x/fapi/v1/order?symbol=A&signature=hunter2&timestamp=1"),
         ("error", "{'X-MBX-APIKEY': 'hunter2'}"),
+        ("error", f"wss://fstream.binance.com/private/ws/{'hunter2' * 9} is closed"),
+        ("errors", ["redis://quantum:hunter2@127.0.0.1:6379/0 refused"]),
         ("settings", {"QUANTUM_REDIS_URL": "redis://u:hunter2@h", "X_PASSWORD": "hunter2"}),
     ],
 )

@@ -131,6 +131,24 @@ async def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.Monkey
         assert await ask(port, get("/metrics")) == b""
 
 
+async def test_a_page_that_breaks_is_said_and_the_door_stays_open() -> None:
+    pages: list[bytes] = []
+
+    async def broken_once() -> bytes:
+        pages.append(PAGE)
+        if len(pages) == 1:
+            raise KeyError("drawdown_pct")
+        return PAGE
+
+    port = free_port()
+    async with serving(port, broken_once) as kept:
+        assert await ask(port, get("/metrics")) == b""
+        assert (await ask(port, get("/metrics"))).endswith(PAGE)
+    [line] = [line for line in kept.entries if line["log_level"] == "warning"]
+    assert line["event"] == "no metrics: the page cannot be made"
+    assert line["error"] == "KeyError: 'drawdown_pct'"
+
+
 async def test_a_port_in_use_is_said_in_one_line_and_ends_nothing() -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
