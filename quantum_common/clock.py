@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+
 
 class Clock(Protocol):
     """What a service may ask of time. `now_ms` is epoch milliseconds."""
@@ -23,7 +25,7 @@ class SystemClock:
 
     def now_ms(self) -> int:
         """Return the wall clock in epoch milliseconds."""
-        return time.time_ns() // 1_000_000
+        return epoch_ms()
 
     async def sleep_ms(self, duration_ms: int) -> None:
         """Wait on the event loop."""
@@ -47,6 +49,11 @@ class ManualClock:
     async def sleep_ms(self, duration_ms: int) -> None:
         """Move the time forward instead of waiting."""
         self.advance(duration_ms)
+
+
+def epoch_ms() -> int:
+    """Return the wall clock in epoch milliseconds: for commands that answer once. Whoever goes on is given a Clock."""
+    return time.time_ns() // 1_000_000
 
 
 def minute_utc(ms: int) -> str:

@@ -210,7 +210,7 @@ def _explain(error: ValidationError, fields: Mapping[str, FieldInfo], found: Map
     value, origin = found.get(key, ("", _Origin(None, 0)))
     meaning = fields[name].description if name in fields else None
     problem = "not set, and it has no default" if first["type"] == "missing" else plainly(first)
-    shown = f"={value}" if value else ""
+    shown = f"={without_password(value)}" if value else ""
     return f"{origin if value else 'settings'}: {key}{shown}: {problem}" + (f" ({meaning})" if meaning else "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from quantum_common.clock import HOUR_MS
 from quantum_common.exchange.answers import MalformedAnswer
 from quantum_common.exchange.budget import INTERVAL_MS, Counter, Kind, counter
 from quantum_common.exchange.outcome import OrderView
@@ -25,7 +26,7 @@ from quantum_common.money import ZERO
 
 Row = Mapping[str, Any]
 WALLET_ASSET = "USDT"
-FUNDING_HOURS, HOUR_MS = 8, 3_600_000
+FUNDING_HOURS = 8
 
 
 def field(row: object, name: str) -> Any:

@@ -4,10 +4,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.exchange.port import Bar
 from quantum_common.messages import EpochMs, Integer, Record, Text
 
-BAR, BAR_MS = "1m", 60_000
+BAR, BAR_MS = "1m", MINUTE_MS
 INTERVALS_MS = {BAR: BAR_MS, "15m": 15 * BAR_MS, "30m": 30 * BAR_MS, "1h": 60 * BAR_MS}
 _ZERO = Decimal(0)
 

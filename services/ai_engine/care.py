@@ -8,15 +8,15 @@ one day adds at most half of what there is to go.
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from quantum_common.clock import DAY_MS, HOUR_MS
 from quantum_common.state import EngineModel, ModelStatus
 from services.ai_engine.card import ModelCard
-from services.ai_engine.drift import DAY_MS, Drift
+from services.ai_engine.drift import Drift
 from services.ai_engine.features import Features
 from services.ai_engine.fitness import Fitness
 from services.ai_engine.model import Signal
 from services.ai_engine.precision import decimal_of
 
-HOUR_MS = 3_600_000
 _PLACES = 4
 
 

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from quantum_common.clock import DAY_MS, MINUTE_MS
 from services.ai_engine.card import ModelCard
 from services.ai_engine.features import Features
 from services.ai_engine.model import Signal
 
-MINUTE_MS, DAY_MS = 60_000, 86_400_000
 BINS = 10
 OBSERVATIONS_MIN = 500  # below, the index of a stable input is mostly noise: about nine over their number
 JUDGED_MIN = 20  # predictions that came due on a day, below which it is no day

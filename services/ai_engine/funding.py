@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+from quantum_common.clock import HOUR_MS
 from quantum_common.exchange.port import FundingTerms
 from quantum_common.money import BPS
 
-USUAL_INTERVAL_MS = 8 * 3_600_000
+USUAL_INTERVAL_MS = 8 * HOUR_MS
 
 
 def crossings(from_ms: int, until_ms: int, interval_ms: int) -> int:

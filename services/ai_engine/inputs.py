@@ -9,6 +9,7 @@ import hashlib
 import math
 from typing import NamedTuple
 
+from quantum_common.clock import DAY_MS
 from services.ai_engine.leader import Leader, Leading
 from services.ai_engine.regime import Regime
 
@@ -19,7 +20,7 @@ HOUR_BARS, DAY_BARS = 60, 1440
 INPUT_WARM_BARS = DAY_BARS + 1
 SIGMAS_MAX = 8.0
 VARIANCE_MIN = 1e-14  # of a minute: a thousandth of a basis point
-DAY_MS, WEEK_MS = 86_400_000, 604_800_000
+WEEK_MS = 7 * DAY_MS
 _TINY = 1e-12
 _QUIET = 1e-3  # of the usual volume: what counts as none
 _TRIM_AT, _TRIM_TO = 4096, DAY_BARS + 2

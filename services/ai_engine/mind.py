@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from quantum_common.clock import DAY_MS, MINUTE_MS
 from services.ai_engine.bars import BAR_MS
 from services.ai_engine.card import ModelCard
 from services.ai_engine.care import Care
-from services.ai_engine.drift import DAY_MS, MINUTE_MS
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.fitness import FIT, NO_MODEL, Fitness
 from services.ai_engine.inputs import INPUT_WARM_BARS

@@ -14,6 +14,7 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from quantum_common.clock import DAY_MS
 from services.ai_engine.card import CARD_FORMAT, ModelCard
 from services.ai_engine.ensemble import FORMAT, Ensemble, Fitted
 from services.ai_engine.inputs import INPUT_NAMES, INPUTS_HASH
@@ -84,7 +85,7 @@ def load_model(folder: Path, now_ms: int | None = None) -> Ensemble:
     if fitted.horizon_bars != card.horizon_bars:
         raise ModelRefused(f"{folder / CARD}: speaks of another horizon than {MODEL}; train it again")
     if now_ms is not None and now_ms >= card.expires_ms:
-        days = (now_ms - card.expires_ms) / 86_400_000
+        days = (now_ms - card.expires_ms) / DAY_MS
         raise ModelRefused(f"{folder / CARD}: expired {days:.1f} days ago; train a new one with quantum train")
     return Ensemble(card, fitted, card.version)
 

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from quantum_common.clock import DAY_MS
 from quantum_common.settings import CommonSettings, Environment, Symbols
 from services.ai_engine.bars import BAR_MS, INTERVALS_MS
 from services.ai_engine.care import CareLimits
-from services.ai_engine.drift import DAY_MS
 from services.ai_engine.features import WARM_BARS
 from services.ai_engine.policy import (
     EXPLORE_ENTRY,

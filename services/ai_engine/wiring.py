@@ -3,13 +3,13 @@
 import gc
 
 from quantum_common import probes
+from quantum_common.clock import DAY_MS
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.shared_budget import SHARE_EVERY_MS, SharedBudget
 from quantum_common.log import Log
 from quantum_common.runtime import Runtime
 from quantum_common.settings import SettingsError
 from services.ai_engine.care import Care
-from services.ai_engine.drift import DAY_MS
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.mind import mind_of, misfit, universe_of
 from services.ai_engine.model_files import ModelRefused, load_model

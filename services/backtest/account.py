@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.ids import ORDER_PREFIX, STOP_PREFIXES, plan_of
 from quantum_common.money import ZERO
 from services.paper_exchange.engine.changes import Rows
@@ -61,7 +62,7 @@ class RoundTrip:
     @property
     def minutes(self) -> float:
         """Return how long it stood."""
-        return (self.closed_ms - self.opened_ms) / 60_000
+        return (self.closed_ms - self.opened_ms) / MINUTE_MS
 
 
 @dataclass

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
-from quantum_common.clock import Clock
+from quantum_common.clock import DAY_MS, Clock
 from quantum_common.keys import GROUP_EXECUTOR, GROUP_GOVERNOR, GROUP_P33, PERMIT_TTL_MS, Keys
 from quantum_common.messages import Issuer, Permit, Record
 from quantum_common.state import GovernorState, Hold, Ledger, MarketState, OrderRecord, Portfolio, Snapshot
@@ -116,8 +116,7 @@ class Board:
     _entries: int = 0
 
     def __post_init__(self) -> None:
-        day_ms = 86_400_000
-        self.orders: Fading[str, OrderRecord] = Fading(self.clock, day_ms)  # long after anybody asks for one
+        self.orders: Fading[str, OrderRecord] = Fading(self.clock, DAY_MS)  # long after anybody asks for one
         self.permits: Fading[tuple[Issuer, str], Permit] = Fading(self.clock, PERMIT_TTL_MS)
         self.recent: deque[Record] = deque(maxlen=RECENT_RESULTS)  # newest last
         self._groups = {

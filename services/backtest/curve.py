@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from quantum_common.clock import DAY_MS
 from services.paper_exchange.market.bars import MINUTE_MS
 
 POINTS_MAX = 1_500
-DAY_MS = 86_400_000
 
 
 @dataclass

@@ -7,12 +7,13 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
 
+from quantum_common.clock import DAY_MS
 from quantum_common.keys import GROUP_GOVERNOR
 from quantum_common.messages import EvalType, GovernorEvent, Issuer, Plan, Result
 from quantum_common.state import GovernorState as TradingStateRecord
 from quantum_common.stream import Message
 from services.backtest.board import Board
-from services.governor.budgets import DAY_MS, day_of, in_cents, in_usdt
+from services.governor.budgets import day_of, in_cents, in_usdt
 from services.governor.decide import Decided
 from services.governor.normalisation import UNSEEN, Moments, Statistics, observed
 from services.governor.ports import Issued

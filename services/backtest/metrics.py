@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from quantum_common.clock import DAY_MS
 from quantum_common.money import plain
 from services.backtest.account import Sums
-from services.backtest.curve import DAY_MS, Curve
+from services.backtest.curve import Curve
 from services.backtest.record import Tally
 
 DAYS_A_YEAR = 365

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.money import plain
 from services.backtest import metrics
 from services.backtest.books import differences
@@ -34,10 +35,10 @@ def result_of(replay: Replay, data: Path, card: Mapping[str, Any] | None, run: M
         "books": {"ledger_equals_exchange": not wrong, "differences": wrong},
         "period": {
             "start_ms": span.start_ms,
-            "end_ms": span.start_ms + replay.minutes * 60_000,
+            "end_ms": span.start_ms + replay.minutes * MINUTE_MS,
             "minutes": replay.minutes,
             "whole": replay.minutes == span.minutes,
-            "warm_up_bars": (span.start_ms - span.warm_ms) // 60_000,
+            "warm_up_bars": (span.start_ms - span.warm_ms) // MINUTE_MS,
         },
         "data": {"folder": str(data), "symbols": list(symbols), "symbol_bars": replay.minutes * len(symbols)},
         "account": {
@@ -100,7 +101,7 @@ def _model(replay: Replay, card: Mapping[str, Any] | None) -> dict[str, Any]:
     named = {"name": model.name, "version": model.version}
     if card is None:
         return named | {"card": None, "seen_pct": None}
-    end_ms = start_ms + replay.minutes * 60_000
+    end_ms = start_ms + replay.minutes * MINUTE_MS
     seen_ms = max(0, min(card["until_ms"], end_ms) - max(card["from_ms"], start_ms))
     return named | {"card": dict(card), "seen_pct": round(100.0 * seen_ms / max(end_ms - start_ms, 1), 2)}
 

@@ -1,6 +1,5 @@
 """What `quantum up` shows, as data, and the one reader that fills it from Redis. Reading changes nothing there."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from redis import Redis
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import SERVICES, Keys
 from quantum_common.messages import Malformed
 from quantum_common.state import Hold, Ledger, Snapshot
@@ -80,7 +80,7 @@ class BoardReader:
             for entry_id, fields in entries(self._redis, stream, self._after[stream]):
                 take(written_ms(entry_id), fields)
                 self._after[stream] = entry_id
-        now_ms, tally = time.time_ns() // 1_000_000, self.tally
+        now_ms, tally = epoch_ms(), self.tally
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(self._keys.governor_state)
             pipe.hgetall(self._keys.portfolio)

@@ -13,6 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from quantum_common.clock import epoch_ms
 from services.cli.complaint import Complaint
 
 TIMEOUT_S = 5.0
@@ -78,7 +79,7 @@ class ExchangeLink:
             following = max(int(row[name]) for row in rows) + 1
 
     def _signed(self, path: str, arguments: Mapping[str, str | int]) -> Any:
-        stamp_ms = time.time_ns() // 1_000_000
+        stamp_ms = epoch_ms()
         query = urlencode({**arguments, "recvWindow": 60_000, "timestamp": stamp_ms})
         signature = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
         return self._get(f"{path}?{query}&signature={signature}")

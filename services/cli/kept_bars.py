@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from quantum_common.clock import MINUTE_MS
 from services.cli.complaint import Complaint
 
 SUFFIX = "-1m.csv"
 HEADING = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
-MINUTE_MS = 60_000
 FIRST_ROWS, PAGE_ROWS = 1500, 499  # a day of the past to begin with; then what the exchange gives for little weight
 EVERY_S = 30.0
 TIMEOUT_S = 5.0

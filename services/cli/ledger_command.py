@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from quantum_common.acl import P33
-from quantum_common.clock import SystemClock
+from quantum_common.clock import DAY_MS, SystemClock
 from quantum_common.exchange.connect import open_exchange
 from quantum_common.exchange.port import AccountPort, ConfigurationRefused, ExchangeUnavailable, PositionView, TradeView
 from quantum_common.keys import Keys
@@ -35,7 +35,7 @@ from services.position_state_brain.store import RedisStore
 VERB = "ledger verify"
 TRIES = 4  # what is under way between two reads looks like a difference for a moment
 PAUSE_MS = 700
-WEEK_MS = 7 * 86_400_000  # how far back the exchange lists trades that are not asked for by id
+WEEK_MS = 7 * DAY_MS  # how far back the exchange lists trades that are not asked for by id
 PAGE = 1000
 
 

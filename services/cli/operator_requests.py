@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from quantum_common.acl import P33
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.messages import ReconcileEvent
 from quantum_common.state import Ask, Request
@@ -51,7 +52,7 @@ def ask(redis: Redis, keys: Keys, symbols: Sequence[str], what: Ask, reason: str
     """
     newest: Any = redis.xrevrange(keys.reconcile_events, count=1)
     after = newest[0][0] if newest else "0-0"
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     text = Request(ask=what, by=getpass.getuser(), reason=reason, ts_ms=now_ms).to_json()
     if symbols:
         redis.hset(keys.requests, mapping=dict.fromkeys(symbols, text))

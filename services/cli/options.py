@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from quantum_common.clock import SystemClock
+from quantum_common.clock import epoch_ms
 from services.ai_engine.model_files import ModelRefused, load_model
 from services.cli.complaint import Complaint
 
@@ -89,7 +89,7 @@ def parse_model(folder: Path | None, profile: Profile) -> Path | None:
         raise Complaint(f"--model {folder}: exploring is the first strategy's; add --profile trade", EXIT_USAGE)
     folder = folder.expanduser().resolve()
     try:
-        load_model(folder, SystemClock().now_ms())
+        load_model(folder, epoch_ms())
     except ModelRefused as refused:
         raise Complaint(f"--model {refused}") from None
     return folder

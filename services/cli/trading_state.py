@@ -15,6 +15,7 @@ from typing import Any
 
 from redis import Redis
 
+from quantum_common.clock import epoch_ms
 from quantum_common.ids import intent_id
 from quantum_common.keys import Keys
 from quantum_common.messages import Action, GovernorEvent, Intent, Malformed
@@ -63,7 +64,7 @@ def _change(before: str, wanted: TradingState) -> str:
 
 def write_state(redis: Redis, keys: Keys, wanted: TradingState, reason: str, verb: str) -> str:
     """Given a trading state and why, write it with its event in one transaction; return the state before."""
-    now_ms, who = time.time_ns() // 1_000_000, getpass.getuser()
+    now_ms, who = epoch_ms(), getpass.getuser()
     state = GovernorState(trading_state=wanted, reason=reason, by=who, since_ms=now_ms)
     event = GovernorEvent(
         kind="trading_state", trading_state=wanted, reason=reason, by=who, details=f"quantum {verb}",
@@ -138,7 +139,7 @@ def _close_all(redis: Redis, keys: Keys, reason: str, wait_s: float) -> dict[str
     while left := positions(redis, keys):
         if time.monotonic() - asked_s >= ASK_AGAIN_S:
             for symbol, amount in left.items():
-                wish = closing_intent(symbol, amount, reason, time.time_ns() // 1_000_000)
+                wish = closing_intent(symbol, amount, reason, epoch_ms())
                 redis.xadd(keys.intents, _fields(wish.to_fields()))
                 sys.stdout.write(f"asked: {symbol} {plain(amount)}\n")
             asked_s = time.monotonic()

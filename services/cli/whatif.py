@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.messages import EvalType, Malformed
 from quantum_common.money import ZERO, plain
@@ -69,7 +70,7 @@ def run_whatif(since_s: float, sets: Sequence[str], recording: Path | None, fold
     changed = parse_sets(sets)
     settings = settings_of(VERB, folder)
     keys, limits = Keys(settings.quantum_key_prefix), limits_with(changed, folder)
-    since_ms = time.time_ns() // 1_000_000 - int(since_s * 1000)
+    since_ms = epoch_ms() - int(since_s * 1000)
     redis = connect(address_of(settings))
     try:
         source = from_recording(recording, keys, since_ms) if recording else from_redis(redis, keys, since_ms)

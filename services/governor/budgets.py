@@ -8,7 +8,6 @@ that no sum understates what was permitted and no arithmetic in Redis is on frac
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 
-DAY_MS = 86_400_000
 CENTS = Decimal(100)
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 
+from quantum_common.clock import DAY_MS
 from quantum_common.keys import GROUP_GOVERNOR, PERMIT_TTL_MS, Keys
 from quantum_common.log import Log
 from quantum_common.messages import EvalType, GovernorEvent, Issuer, Plan, Result
@@ -14,7 +15,7 @@ from quantum_common.redis_client import Redis
 from quantum_common.scripts import Script
 from quantum_common.state import GovernorState, Ledger, MarketState, Portfolio, Snapshot
 from quantum_common.stream import Message
-from services.governor.budgets import DAY_MS, day_of, in_cents, in_usdt
+from services.governor.budgets import day_of, in_cents, in_usdt
 from services.governor.decide import Decided
 from services.governor.normalisation import Moments, Statistics
 from services.governor.ports import Issued

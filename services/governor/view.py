@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from quantum_common.clock import HOUR_MS
 from quantum_common.state import GovernorState, Ledger, MarketState, Portfolio, Snapshot
 from services.governor.cutoffs import Cutoffs
 from services.governor.normalisation import Statistics, Yardstick
 from services.governor.reservations import Reserved
 
 BURST_WINDOW_MS = 300_000
-HOUR_WINDOW_MS = 3_600_000
+HOUR_WINDOW_MS = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from quantum_common.clock import DAY_MS
 from quantum_common.keys import GROUP_EXECUTOR, Keys
 from quantum_common.messages import Issuer, Permit, Plan, Result
 from quantum_common.meter import SILENT, Hop, Meter
@@ -18,7 +19,7 @@ from services.intent_executor.ports import Claim
 
 _Hash = Mapping[str, str]
 
-KEEP_TERMINAL_MS = 3 * 86_400_000  # as long as the exchange can be asked about an order that never filled
+KEEP_TERMINAL_MS = 3 * DAY_MS  # as long as the exchange can be asked about an order that never filled
 
 
 class RedisStore:

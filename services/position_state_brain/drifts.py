@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from quantum_common.clock import Clock
+from quantum_common.clock import HOUR_MS, Clock
 from quantum_common.exchange.port import AccountPort, ExchangeUnavailable, PositionView
 from quantum_common.log import Log
 from quantum_common.messages import ReconcileEvent
@@ -15,7 +15,6 @@ from services.position_state_brain.ports import Store
 from services.position_state_brain.reconcile import Cause, Drift, Step, cause_of, judge
 from services.position_state_brain.settings import P33Settings
 
-HOUR_MS = 3_600_000
 DRIFT = "ledger_drift"
 REPEATS = "drift_repeats"
 _MEANINGS = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import assert_never
 
-from quantum_common.clock import Clock
+from quantum_common.clock import DAY_MS, Clock
 from quantum_common.exchange.port import (
     AccountPort,
     Connected,
@@ -196,7 +196,7 @@ class PositionStateBrain:
 
     async def _sync_funding(self, now_ms: int) -> None:
         """Book the funding payments of the last two days that are not booked yet."""
-        since_ms = now_ms - 2 * 86_400_000
+        since_ms = now_ms - 2 * DAY_MS
         try:
             for payment in await self.exchange.funding(since_ms):
                 await self.books.book_funding(payment)

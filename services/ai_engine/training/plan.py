@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from quantum_common.clock import MINUTE_MS
 from services.ai_engine.leader import LEADER
-
-MINUTE_MS = 60_000
 
 
 class TrainingFault(Exception):

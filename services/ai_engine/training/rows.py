@@ -8,12 +8,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.exchange.port import Bar
 from services.ai_engine.bars import BarFault
 from services.ai_engine.features import Features, Ignored, SymbolFeatures, Updated
 from services.ai_engine.leader import Leader, Leading
 from services.ai_engine.model import Signal
-from services.ai_engine.training.plan import MINUTE_MS, Plan, TrainingFault
+from services.ai_engine.training.plan import Plan, TrainingFault
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

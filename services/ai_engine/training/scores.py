@@ -2,9 +2,8 @@
 
 import numpy as np
 
+from quantum_common.clock import DAY_MS
 from services.ai_engine.training.rows import Floats, Integers
-
-_DAY_MS = 86_400_000
 
 
 def ranks(values: Floats) -> Floats:
@@ -41,7 +40,7 @@ def briers(p_up: Floats, moves: Floats) -> Floats:
 
 def daily_spread(values: Floats, time_ms: Integers) -> float:
     """Given values and their times, return the standard deviation of their daily means."""
-    days, counts = np.unique(time_ms // _DAY_MS, return_inverse=True)
+    days, counts = np.unique(time_ms // DAY_MS, return_inverse=True)
     means = np.bincount(counts, values) / np.bincount(counts)
     return float(means.std(ddof=1)) if len(days) > 1 else 0.0
 

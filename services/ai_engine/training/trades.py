@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quantum_common.clock import DAY_MS
 from services.ai_engine.card import Worth
 from services.ai_engine.training.plan import Plan
 from services.ai_engine.training.rows import Floats, Integers, Rows
@@ -15,7 +16,6 @@ from services.ai_engine.training.rows import Floats, Integers, Rows
 RESAMPLES = 2000
 TRADES_MIN, DAYS_MIN = 20, 5  # below, an interval would pretend to know
 NOTHING = Worth(trades=0, gross_bps=None, net_bps=None, net_total_bps=0.0, low_bps=None, high_bps=None)
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def interval_of(net: Floats, time_ms: Integers, seed: int) -> tuple[float | None
 
     Trades of one day share its market, so days are drawn and not trades. None where there are too few of either.
     """
-    days, place = np.unique(time_ms // _DAY_MS, return_inverse=True)
+    days, place = np.unique(time_ms // DAY_MS, return_inverse=True)
     if len(net) < TRADES_MIN or len(days) < DAYS_MIN:
         return None, None
     sums, counts = np.bincount(place, net), np.bincount(place)

@@ -5,14 +5,13 @@ import getpass
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 
 import aiohttp
 import orjson
 from pydantic import ValidationError
 
-from quantum_common.clock import SystemClock
+from quantum_common.clock import SystemClock, epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.log import Log, setup
 from quantum_common.settings import SettingsError, load
@@ -106,7 +105,7 @@ def run_test(given: Given) -> int:
 
 
 async def _test(settings: AlertsSettings) -> dict[str, str]:
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     notice = Notice(
         id=f"test//{now_ms}", kind=Kind.TEST, name="test", subject="", level=Level.OK, figure="a test", limit="",
         words=f"sent by {getpass.getuser()} with quantum alerts test", since_ms=now_ms, ts_ms=now_ms,
@@ -128,7 +127,7 @@ def run_list(given: Given, *, as_json: bool) -> int:
     """Show what stands; return 0 where nothing does. Raise Complaint where the daemon has never looked."""
     settings, _ = settings_of(given)
     record, acknowledged = _remembered(settings)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     told = [one for one in record.standing if one.told_ms is not None]
     if as_json:
         sys.stdout.write(orjson.dumps(_as_object(record, told, acknowledged)).decode() + "\n")
@@ -150,7 +149,7 @@ def run_acknowledge(given: Given, name: str, subject: str, *, dry_run: bool = Fa
     said = [f"acknowledged: {f'{one.name} {one.subject}'.strip()}, not repeated until it is over" for one in meant]
     if dry_run:
         return only_said(*(f"would be {line}" for line in said))
-    now_ms, who = time.time_ns() // 1_000_000, getpass.getuser()
+    now_ms, who = epoch_ms(), getpass.getuser()
     living = {(one.name, one.subject, one.since_ms) for one in record.standing}
     kept = [one for one in acknowledged.entries if (one.name, one.subject, one.since_ms) in living]
     new = [

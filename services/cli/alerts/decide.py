@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from quantum_common.clock import HOUR_MS
 from services.cli.health.check import Check, Level
 from services.cli.spans import span
 
@@ -39,7 +40,7 @@ class Policy:
     muted: frozenset[str] = frozenset()
     confirm_ms: int = 10_000
     calm_ms: int = 30_000
-    repeat_ms: int = 3_600_000
+    repeat_ms: int = HOUR_MS
 
     def troubles(self, check: Check) -> bool:
         """Return whether a check is one to tell of."""

@@ -1,11 +1,11 @@
 """One look for the alerts: the checks of `quantum health`, and what stands in their way as checks of their own."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from redis import Redis
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.settings import SettingsError
 from services.cli.health.check import Check, Level
@@ -32,10 +32,10 @@ def look(redis: Redis, keys: Keys, environ: Mapping[str, str]) -> Seen:
         limits = load_limits(environ)
     except SettingsError as error:
         return Seen((Check("settings", "", Level.BAD, "unreadable", "valid", str(error)),), whole=False)
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = epoch_ms()
     try:
         found = collect(redis, keys, limits.symbols, now_ms - limits.window_ms)
     except GONE as error:
         words = f"nothing can be traded or known without it: systemctl status quantum-redis ({type(error).__name__})"
         return Seen((Check("redis", "", Level.BAD, "no answer", "answers", words),), whole=False)
-    return Seen(judge(found, limits, time.time_ns() // 1_000_000), whole=True)
+    return Seen(judge(found, limits, epoch_ms()), whole=True)

@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from quantum_common.clock import HOUR_MS
 from quantum_common.settings import CommonSettings
 from services.cli.alerts.decide import Policy
 from services.cli.health.check import Level
-
-_HOUR_MS = 3_600_000
 
 
 def _words(value: object) -> object:
@@ -37,13 +36,13 @@ class AlertsSettings(CommonSettings):
     )
     alerts_every_ms: int = Field(2_000, ge=200, le=60_000, description="pause between two looks")
     alerts_confirm_ms: int = Field(
-        10_000, ge=0, le=_HOUR_MS, description="how long a trouble must last before it is told; a halt is told at once"
+        10_000, ge=0, le=HOUR_MS, description="how long a trouble must last before it is told; a halt is told at once"
     )
     alerts_calm_ms: int = Field(
-        30_000, ge=0, le=_HOUR_MS, description="how long it must be well again before that is told"
+        30_000, ge=0, le=HOUR_MS, description="how long it must be well again before that is told"
     )
     alerts_repeat_ms: int = Field(
-        _HOUR_MS, ge=0, le=7 * 24 * _HOUR_MS, description="how often it is told again while it stands; 0: never"
+        HOUR_MS, ge=0, le=7 * 24 * HOUR_MS, description="how often it is told again while it stands; 0: never"
     )
     alerts_timeout_ms: int = Field(5_000, ge=100, le=60_000, description="how long one delivery may take")
     alerts_state_file: Path = Field(

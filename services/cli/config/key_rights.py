@@ -6,7 +6,6 @@ Executor and P3.3 ask the same at their start, and refuse a key that may withdra
 import hashlib
 import hmac
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from quantum_common.clock import epoch_ms
 from quantum_common.exchange.addresses import Address, address_of
 from quantum_common.settings import SettingsError, read_secret
 from services.cli.config.finding import Finding, Level, at, in_file
@@ -80,7 +80,7 @@ def _verdicts(address: Address, key: str, secret: str) -> Iterator[tuple[Level, 
 
 def ask_rights(address: Address, key: str, secret: str) -> dict[str, Any]:
     """Given an exchange and a key with its secret, return what the key may do. Raise NotAccepted or NotTold."""
-    query = urlencode({"recvWindow": RECV_WINDOW_MS, "timestamp": time.time_ns() // 1_000_000})
+    query = urlencode({"recvWindow": RECV_WINDOW_MS, "timestamp": epoch_ms()})
     signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
     request = urllib.request.Request(  # noqa: S310 - an address of ours, http or https
         f"{address.account_url}/v1/account/apiRestrictions?{query}&signature={signature}", headers={"X-MBX-APIKEY": key}

@@ -1,11 +1,11 @@
 """The trained model that the engine is told to use, read as the engine reads it at its start."""
 
-import time
 from collections.abc import Iterator
 
 import structlog
 from structlog.testing import LogCapture
 
+from quantum_common.clock import epoch_ms
 from quantum_common.settings import SettingsError
 from services.ai_engine.settings import AiSettings
 from services.cli.config.finding import Finding, Level, at
@@ -24,7 +24,7 @@ def model_findings(folder: ConfigFolder, read: Read) -> Iterator[Finding]:
 
     said = LogCapture()
     try:
-        trained_model(settings, time.time_ns() // 1_000_000, structlog.wrap_logger(None, processors=[said]))
+        trained_model(settings, epoch_ms(), structlog.wrap_logger(None, processors=[said]))
     except SettingsError as refused:
         yield at(line, str(refused).removeprefix(f"settings: {KEY}: "))
     for entry in said.entries:

@@ -1,9 +1,8 @@
 """`quantum health`: the checklist, GO or NO-GO."""
 
-import time
-
 from redis import Redis
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.settings import without_password
 from services.cli.health.check import Check, fit
@@ -26,14 +25,14 @@ def run_health(manner: Manner, since_s: float, executions_min: int) -> int:
 
     def read(redis: Redis, keys: Keys) -> Answer:
         checks: tuple[Check, ...]
-        since_ms = time.time_ns() // 1_000_000 - limits.window_ms
+        since_ms = epoch_ms() - limits.window_ms
         try:
             found = collect(redis, keys, limits.symbols, since_ms, ask_exchange)
         except GONE as error:
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = epoch_ms()
             checks = (silent(error, without_password(limits.executor.quantum_redis_url)),)
         else:
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = epoch_ms()
             checks = judge(found, limits, now_ms)
         shown = picture(checks, now_ms, limits.executor.quantum_env.value)
         return Answer(shown, as_object(checks, now_ms), good=fit(checks))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from quantum_common.acl import EXECUTOR
+from quantum_common.clock import DAY_MS
 from quantum_common.keys import SERVICES
 from quantum_common.state import EngineModel, ModelStatus, TradingState
 from services.cli.health.books import named
@@ -14,7 +15,6 @@ from services.intent_executor.settings import ExecutorMode
 
 BEAT_MS_MAX = 6_000  # three beats
 RUNNING = "running"
-DAY_MS = 86_400_000
 
 
 def daemons(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from quantum_common.keys import GROUP_EXECUTOR
 from quantum_common.settings import SettingsError, load
+from services.ai_engine.bars import BAR_MS
 from services.ai_engine.settings import AiSettings
 from services.cli.complaint import Complaint
 from services.cli.target import environ_of
@@ -17,7 +18,6 @@ from services.position_state_brain.settings import P33Settings
 
 WORKED_OFF_MS = 10_000  # what a group other than the executor's needs at most for one entry, a peer's hiccup included
 WINDOW_MS = 600_000
-BAR_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """`quantum gates`: how the plans of the last minutes ended, entries and exits apart, each gate with an example."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from redis import Redis
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.messages import EvalType
 from services.cli.health.collect import WINDOW_ENTRIES_MAX, collect
@@ -28,7 +28,7 @@ def run_gates(since_s: float, manner: Manner) -> int:
     """Show how plans ended; return 0. Raise Complaint."""
 
     def read(redis: Redis, keys: Keys) -> Answer:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = epoch_ms()
         since_ms = now_ms - int(since_s * 1000)
         found = collect(redis, keys, (), since_ms)
         known = [one for one in threads_of(found) if one.began_ms >= since_ms]

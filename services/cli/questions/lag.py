@@ -1,6 +1,5 @@
 """`quantum lag`: how far every consumer group is, and how long each hop took over the latest wishes."""
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from redis import Redis
 from rich.console import Group as Lines
 from rich.text import Text
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.messages import Issuer
 from services.cli.health.collect import collect
@@ -32,7 +32,7 @@ def run_lag(last: int, manner: Manner) -> int:
     limits = limits_of(VERB, manner.folder)
 
     def read(redis: Redis, keys: Keys) -> Answer:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = epoch_ms()
         return shown(collect(redis, keys, (), 0, entries_max=2 * last), limits, now_ms, last)
 
     return answer(VERB, manner, read)

@@ -8,6 +8,7 @@ from redis import Redis
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.money import ZERO, plain
 from services.cli.health.books import difference, position
@@ -39,7 +40,7 @@ def run_positions(manner: Manner) -> int:
         return look(redis, keys)
 
     def look(redis: Redis, keys: Keys) -> Answer:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = epoch_ms()
         return shown(collect(redis, keys, limits.symbols, now_ms, entries_max=1), now_ms)
 
     return answer(VERB, manner, read)

@@ -1,7 +1,6 @@
 """`quantum tail STREAM`: the entries of a stream as people read them, as they come."""
 
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import orjson
 from redis import Redis
 from rich.text import Text
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys, short
 from services.cli.complaint import Complaint
 from services.cli.health.picture import Fields
@@ -78,7 +78,7 @@ def _standing(redis: Redis, stream: str, wanted: Wanted) -> tuple[str, Iterable[
     """Return what stands already, the oldest first, and the id before it: all from a time on, or what holds the last
     few that are wanted. The newest entry is always among it: nothing is missed between what stands and what comes."""
     if wanted.since_s is not None:
-        since_ms = time.time_ns() // 1_000_000 - int(wanted.since_s * 1000)
+        since_ms = epoch_ms() - int(wanted.since_s * 1000)
         return f"{since_ms}-0", entries(redis, stream, f"{since_ms}-0")
     rows: Any = redis.xrevrange(stream, count=max(wanted.last * FILTERED_PER_SHOWN, 1))
     fitting = [number for number, row in enumerate(rows) if wanted.takes(row[1])][: wanted.last]

@@ -1,6 +1,5 @@
 """`quantum trace ID`: every hop of a wish, with its time and how long it took after the one before, as a tree."""
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from services.cli.complaint import Complaint
 from services.cli.options import EXIT_USAGE
@@ -34,7 +34,7 @@ def run_trace(wanted: str, manner: Manner) -> int:
         raise Complaint(f"{VERB}: {wanted!r} is too short: give at least {PREFIX_MIN} characters of the id", EXIT_USAGE)
 
     def read(redis: Redis, keys: Keys) -> Answer:
-        return told(wanted, Locator(redis, keys).find(wanted), time.time_ns() // 1_000_000)
+        return told(wanted, Locator(redis, keys).find(wanted), epoch_ms())
 
     return answer(VERB, manner, read)
 

@@ -1,6 +1,5 @@
 """`quantum why [SYMBOL]`: why it is not trading, or that it is."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.messages import EvalType
 from services.cli.health.books import position
@@ -36,7 +36,7 @@ def run_why(symbol: str | None, manner: Manner, since_s: float) -> int:
     limits = limits_of(VERB, manner.folder)
 
     def read(redis: Redis, keys: Keys) -> Answer:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = epoch_ms()
         symbols = {*limits.symbols, *([wanted] if wanted else [])}
         found = collect(redis, keys, symbols, now_ms - int(since_s * 1000), entries_max=ENTRIES_MAX)
         return explained(found, limits, wanted, now_ms)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
+from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from services.cli.board import Board, BoardReader
 from services.cli.health.check import Check
@@ -37,8 +38,8 @@ class Sampler:
 
     def __init__(self, redis: Redis, keys: Keys, limits: Limits) -> None:
         self._redis, self._keys, self._limits = redis, keys, limits
-        self._reader = BoardReader(redis, keys, limits.symbols, _now_ms() - GATES_WINDOW_MS)
-        self._last = Sample(_now_ms())
+        self._reader = BoardReader(redis, keys, limits.symbols, epoch_ms() - GATES_WINDOW_MS)
+        self._last = Sample(epoch_ms())
         self._judged_s = float("-inf")
 
     def read(self) -> Sample:
@@ -48,20 +49,16 @@ class Sampler:
             beats, checks = self._judged()
         except GONE as error:
             last = self._last
-            return Sample(_now_ms(), last.board, last.beats, last.checks, f"redis does not answer: {error}")
-        self._last = Sample(_now_ms(), board, beats, checks)
+            return Sample(epoch_ms(), last.board, last.beats, last.checks, f"redis does not answer: {error}")
+        self._last = Sample(epoch_ms(), board, beats, checks)
         return self._last
 
     def _judged(self) -> tuple[Mapping[str, Fields], tuple[Check, ...]]:
         if time.monotonic() - self._judged_s < JUDGED_EVERY_S:
             return self._last.beats, self._last.checks
-        now_ms, limits = _now_ms(), self._limits
+        now_ms, limits = epoch_ms(), self._limits
         found = collect(
             self._redis, self._keys, limits.symbols, now_ms - limits.window_ms, entries_max=JUDGED_ENTRIES_MAX
         )
         self._judged_s = time.monotonic()
         return found.beats, judge(found, limits, now_ms)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.exchange.port import Bar
-from services.ai_engine.training.plan import MINUTE_MS, TrainingFault
+from services.ai_engine.training.plan import TrainingFault
 from services.ai_engine.training.trades import Funding, FundingRates
 from services.cli.complaint import Complaint
 from services.paper_exchange.market.csv_files import FileFault, funding_files, read_funding, rows

@@ -1,9 +1,8 @@
 """A model's card as a page to read. Pure: a card in, lines out."""
 
-from quantum_common.clock import minute_utc
+from quantum_common.clock import MINUTE_MS, minute_utc
 from services.ai_engine.card import Baseline, ModelCard, Worth
 
-MINUTE_MS = 60_000
 _RULE = "-" * 78
 
 

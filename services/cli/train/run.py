@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from quantum_common.clock import epoch_ms
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.model_files import ModelRefused, save_model
 from services.ai_engine.momentum_model import MomentumModel
@@ -142,7 +143,7 @@ def _train(order: Order, files: dict[str, Path], run: Map, teller: Teller) -> Tr
         trained = train(rows, plan, run, tick)
     with timed(seconds, "card"):
         funding = funding_of(order.folder, symbols)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = epoch_ms()
         made = Made(now_ms, now_ms + order.expires_ms)
         model = save_model(order.out, trained.fitted, card_of(trained, rows, series, symbols, plan, funding, made))
     return Training(model, trained, rows, plan, funding, seconds)

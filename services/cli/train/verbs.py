@@ -4,20 +4,19 @@ import json as json_format
 import os
 import re
 import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from quantum_common.clock import MINUTE_MS, epoch_ms
 from services.ai_engine.model_files import ModelRefused, load_model
 from services.ai_engine.settings import AiSettings
 from services.cli.complaint import Complaint
 from services.cli.options import EXIT_USAGE, parse_symbols, parse_time
 from services.cli.train.page import page
 
-MINUTE_MS = 60_000
 INTERVALS = {"15m": 15, "1h": 60}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # cores are for processes; one thread adds up in one order
 HORIZON_MINUTES = (60, 240)
@@ -98,7 +97,7 @@ def card(
 ) -> None:
     """Check a model's files as the engine does, and show its card; exit 1 where the engine would refuse it."""
     try:
-        found = load_model(folder.expanduser(), time.time_ns() // 1_000_000).card
+        found = load_model(folder.expanduser(), epoch_ms()).card
     except ModelRefused as refused:
         raise Complaint(f"card: {refused}", status=1) from None
     show(found.model_dump(), page(found), as_json=json)

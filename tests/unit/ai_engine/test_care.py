@@ -2,9 +2,10 @@ import random
 
 import pytest
 
+from quantum_common.clock import DAY_MS
 from quantum_common.state import EngineModel, ModelStatus
 from services.ai_engine.care import Care, CareLimits, untrained
-from services.ai_engine.drift import DAY_MS, Drift
+from services.ai_engine.drift import Drift
 from services.ai_engine.fitness import NO_MODEL
 from tests.unit.ai_engine.given_model import TRAINED_MS, card
 from tests.unit.ai_engine.test_drift import A_DAY, CARD, at, even, fed, signal

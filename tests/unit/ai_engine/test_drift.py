@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.ai_engine.drift import ALLOWANCE, DAY_MS, JUDGED_MIN, MINUTE_MS, Drift, stability_index
+from quantum_common.clock import DAY_MS, MINUTE_MS
+from services.ai_engine.drift import ALLOWANCE, JUDGED_MIN, Drift, stability_index
 from services.ai_engine.features import Features
 from services.ai_engine.inputs import INPUT_NAMES
 from services.ai_engine.model import Signal

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from quantum_common.clock import DAY_MS
 from services.backtest import metrics
 from services.backtest.account import Sums
-from services.backtest.curve import DAY_MS, POINTS_MAX, Curve
+from services.backtest.curve import POINTS_MAX, Curve
 from services.backtest.record import Tally
 
 MIDNIGHT_MS = 1_750_032_000_000

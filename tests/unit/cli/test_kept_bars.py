@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.keys import Keys
 from services.cli.complaint import Complaint
 from services.cli.embedded_redis import EmbeddedRedis
@@ -16,7 +17,6 @@ from services.cli.kept_bars import (
     EVERY_S,
     FIRST_ROWS,
     HEADING,
-    MINUTE_MS,
     PAGE_ROWS,
     PAUSE_S,
     BarKeeper,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.governor.budgets import DAY_MS, day_of, in_cents, in_usdt
+from quantum_common.clock import DAY_MS
+from services.governor.budgets import day_of, in_cents, in_usdt
 
 MIDNIGHT_MS = 1_790_035_200_000  # 2026-09-22 00:00 UTC
 

@@ -4,9 +4,10 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from quantum_common.clock import MINUTE_MS
 from services.ai_engine.training.folds import folds_of, known_before
 from services.ai_engine.training.learners import TreesLearner
-from services.ai_engine.training.plan import MINUTE_MS, Plan, TrainingFault
+from services.ai_engine.training.plan import Plan, TrainingFault
 from services.ai_engine.training.scores import auc
 from tests.unit.ai_engine.training import given_rows
 

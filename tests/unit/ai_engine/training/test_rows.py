@@ -7,10 +7,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from quantum_common.clock import MINUTE_MS
 from quantum_common.exchange.port import Bar
 from services.ai_engine.features import Features
 from services.ai_engine.model import Signal
-from services.ai_engine.training.plan import MINUTE_MS, Plan, TrainingFault
+from services.ai_engine.training.plan import Plan, TrainingFault
 from services.ai_engine.training.rows import Rows, Series, leader_notes, pooled, series_of
 from tests.unit.ai_engine.test_inputs import followed, walks
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.ai_engine.training.plan import MINUTE_MS, Plan
+from quantum_common.clock import MINUTE_MS
+from services.ai_engine.training.plan import Plan
 from services.ai_engine.training.rows import Rows
 from services.ai_engine.training.trades import FundingRates, buy_and_hold, interval_of, taken, worth_of
 from tests.unit.ai_engine.training import given_rows
