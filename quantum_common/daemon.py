@@ -22,7 +22,7 @@ from quantum_common.lease import LeaseLost
 from quantum_common.log import setup
 from quantum_common.metrics_server import MetricsServer
 from quantum_common.progress import Peer
-from quantum_common.redis_client import UNREACHABLE, connect
+from quantum_common.redis_client import UNREACHABLE, connect, why_gone
 from quantum_common.runtime import Runtime, S
 from quantum_common.settings import EXIT_CONFIG, SettingsError, load, shown, without_password
 from quantum_common.version import build_id
@@ -138,7 +138,7 @@ async def _wait_for_redis(runtime: Runtime[S]) -> bool:
         except UNREACHABLE as error:
             if not said:
                 runtime.log.warning(
-                    "waiting for redis", url=without_password(runtime.settings.quantum_redis_url), error=str(error)
+                    "waiting for redis", url=without_password(runtime.settings.quantum_redis_url), error=why_gone(error)
                 )
             said = True
             await runtime.pause(500)

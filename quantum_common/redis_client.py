@@ -7,6 +7,8 @@
 - BLOCK stays far below the socket timeout, and the reply shapes are those of one pinned protocol version.
 """
 
+import os
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +29,22 @@ MAX_CONNECTIONS = 64
 # What means "Redis cannot do it now": wait and go on. Everything else that Redis says is a broken invariant.
 UNREACHABLE = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
 
-__all__ = ["BLOCK_MS", "UNREACHABLE", "Redis", "RedisError", "connect", "connect_url"]
+__all__ = ["BLOCK_MS", "UNREACHABLE", "Redis", "RedisError", "connect", "connect_url", "why_gone"]
+
+# The number of the system's error in whatever redis-py makes of it; that of a host nobody knows is negative.
+_NUMBER = re.compile(r"(?:\bError |\[Errno |: \()(\d+)\b")
+_NO_SUCH_NAME = re.compile(r"Error -\d+ connecting to .+?\. (.+)")
+
+
+def why_gone(error: BaseException) -> str:
+    """Given what a client of Redis raised, return in an operator's words why there was no answer; where Redis is, is
+    the caller's to say."""
+    text = str(error).rstrip(".")
+    if found := _NUMBER.search(text):
+        return os.strerror(int(found[1])).lower()
+    if found := _NO_SUCH_NAME.fullmatch(text):
+        return found[1].lower()
+    return text or type(error).__name__
 
 
 class _Alive(AbstractConnection):

@@ -17,7 +17,7 @@ from quantum_common.log import Log
 from quantum_common.metrics import Metrics
 from quantum_common.notify import Notifier
 from quantum_common.progress import Peer, Progress
-from quantum_common.redis_client import UNREACHABLE, Redis
+from quantum_common.redis_client import UNREACHABLE, Redis, why_gone
 from quantum_common.reload import reread, say
 from quantum_common.settings import CommonSettings, SettingsError
 from quantum_common.stream import Consumer, Handler, Lane, symbol_lane
@@ -84,7 +84,7 @@ class Runtime(Generic[S]):
             try:
                 await step()
             except UNREACHABLE as error:
-                self.log.warning("redis is gone; trying again", error=str(error))
+                self.log.warning("redis is gone; trying again", error=why_gone(error))
                 await self.pause(max(period_ms, 500))
             else:
                 if period_ms:
@@ -102,7 +102,7 @@ class Runtime(Generic[S]):
                 await step()
                 done = True
             except UNREACHABLE as error:
-                self.log.warning("redis is gone; trying again", error=str(error))
+                self.log.warning("redis is gone; trying again", error=why_gone(error))
                 await self.pause(500)
 
     @contextlib.asynccontextmanager

@@ -26,7 +26,7 @@ from quantum_common.log import Log
 from quantum_common.messages import Malformed, Record
 from quantum_common.meter import SILENT, Meter
 from quantum_common.progress import Progress
-from quantum_common.redis_client import BLOCK_MS, UNREACHABLE, Redis
+from quantum_common.redis_client import BLOCK_MS, UNREACHABLE, Redis, why_gone
 from quantum_common.scripts import Script
 from quantum_common.trimming import written_off
 
@@ -207,7 +207,7 @@ class Consumer:
 
     async def _redis_gone(self, error: BaseException, failures: int) -> None:
         if self.progress.redis_up:
-            self.log.warning("redis is gone; waiting for it", group=self.group, error=str(error))
+            self.log.warning("redis is gone; waiting for it", group=self.group, error=why_gone(error))
         self.progress.redis_up = False
         self._met.clear()
         await self.clock.sleep_ms(BACK_OFF_MS[min(failures, len(BACK_OFF_MS) - 1)])

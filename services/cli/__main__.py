@@ -98,7 +98,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
         redis_url=parse_redis(redis),
         fsync=appendfsync,
         folder=dir_,
-        for_s=parse_duration(for_) if for_ else None,
+        for_s=parse_duration("--for", for_) if for_ else None,
         json=json,
         exchange_options=parse_exchange_options(exchange_option or ()),
     )

@@ -10,6 +10,7 @@ import orjson
 from quantum_common.keys import Keys
 from quantum_common.messages import Issuer, Malformed, Permit, Plan, Result
 from quantum_common.money import plain
+from quantum_common.redis_client import why_gone
 from quantum_common.state import iso
 from services.cli.complaint import Complaint
 from services.cli.decision_log import Recorded, Source, from_recording, from_redis, view_in
@@ -31,12 +32,13 @@ def run_explain(plan_id: str, recording: Path | None, folder: Path | None) -> in
     settings = settings_of(VERB, folder)
     keys = Keys(settings.quantum_key_prefix)
     limits = governor_settings(VERB, folder).limits
-    redis = connect(address_of(settings))
+    address = address_of(settings)
+    redis = connect(address)
     try:
         source = from_recording(recording, keys, 0) if recording is not None else from_redis(redis, keys, 0)
         found, result = _found(source, keys, plan_id)
     except GONE as error:
-        raise Complaint(f"{VERB}: redis cannot be read: {error}", status=1) from None
+        raise Complaint(f"{VERB}: redis at {address.url} does not answer: {why_gone(error)}", status=1) from None
     except Malformed as error:
         raise Complaint(f"{VERB}: an entry breaks its contract: {error}", status=1) from None
     finally:

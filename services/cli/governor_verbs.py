@@ -52,7 +52,7 @@ def flatten(
     dry_run: DryRun = False,  # noqa: FBT002
 ) -> None:
     """Close every position through the chain, and let no entry pass: the trading state becomes REDUCING."""
-    raise typer.Exit(run_flatten(reason, parse_duration(wait), dir_, dry_run=dry_run))
+    raise typer.Exit(run_flatten(reason, parse_duration("--wait", wait), dir_, dry_run=dry_run))
 
 
 def record(
@@ -61,7 +61,7 @@ def record(
     dir_: RunDir = None,
 ) -> None:
     """Keep the streams before they are trimmed, and the minute bars; goes on where the recording ended."""
-    raise typer.Exit(run_record(to, parse_duration(for_) if for_ else None, dir_))
+    raise typer.Exit(run_record(to, parse_duration("--for", for_) if for_ else None, dir_))
 
 
 @governor_app.command("check")
@@ -93,4 +93,4 @@ def whatif(
     dir_: RunDir = None,
 ) -> None:
     """Decide recorded plans again under other settings, and show what would have passed."""
-    raise typer.Exit(run_whatif(parse_duration(since), set_ or (), from_, dir_))
+    raise typer.Exit(run_whatif(parse_duration("--since", since), set_ or (), from_, dir_))

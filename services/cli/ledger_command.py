@@ -17,9 +17,9 @@ from quantum_common.keys import Keys
 from quantum_common.log import setup
 from quantum_common.messages import JournalEntry, Malformed
 from quantum_common.money import ZERO, plain
-from quantum_common.redis_client import Redis, RedisError
+from quantum_common.redis_client import Redis, RedisError, why_gone
 from quantum_common.redis_client import connect as connect_async
-from quantum_common.settings import CommonSettings, SettingsError, credentials
+from quantum_common.settings import CommonSettings, SettingsError, credentials, without_password
 from quantum_common.state import Ask
 from services.cli.complaint import Complaint
 from services.cli.dry_run import only_said
@@ -53,7 +53,8 @@ def run_verify(symbol: str | None, folder: Path | None, *, as_json: bool) -> int
     except SettingsError as error:
         raise Complaint(str(error)) from None
     except (RedisError, OSError) as error:
-        raise Complaint(f"{VERB}: redis at {settings.quantum_redis_url}: {error}", status=1) from None
+        url = without_password(settings.quantum_redis_url)
+        raise Complaint(f"{VERB}: redis at {url} does not answer: {why_gone(error)}", status=1) from None
     if wanted and not reports:
         raise Complaint(f"{VERB}: {wanted}: the exchange does not list it, and there is no ledger of it", EXIT_USAGE)
     lines = [orjson.dumps(_as_object(reports)).decode()] if as_json else shown(reports)
@@ -81,7 +82,7 @@ def run_rebuild(symbol: str | None, reason: str, folder: Path | None, *, all_: b
             return only_said(*(f"would be rebuilt: {name}" for name in symbols))
         events = ask(redis, keys, symbols, Ask.REBUILD, reason)
     except GONE as error:
-        raise Complaint(f"{verb}: redis at {address.url}: {error}", status=1) from None
+        raise Complaint(f"{verb}: redis at {address.url} does not answer: {why_gone(error)}", status=1) from None
     finally:
         redis.close()
     for name, event in events.items():

@@ -73,11 +73,11 @@ def parse_market(text: str) -> str:
     return f"csv:{folder.resolve()}"
 
 
-def parse_duration(text: str) -> float:
-    """Given `90s`, `2m`, `1h`, `500ms` or plain seconds, return seconds. Raise Complaint for anything else."""
+def parse_duration(option: str, text: str) -> float:
+    """Given an option and its `90s`, `2m`, `1h`, `500ms` or plain seconds, return seconds. Raise Complaint."""
     found = _DURATION.fullmatch(text)
     if found is None or int(found[1]) == 0:
-        raise Complaint(f"--for {text}: give a duration such as 90s, 10m or 2h", EXIT_USAGE)
+        raise Complaint(f"{option} {text}: give a duration such as 90s, 10m or 2h", EXIT_USAGE)
     return int(found[1]) * _SECONDS[found[2] or "s"]
 
 

@@ -14,6 +14,7 @@ from quantum_common.acl import P33
 from quantum_common.keys import Keys
 from quantum_common.messages import Malformed, ReconcileEvent
 from quantum_common.money import ZERO, plain
+from quantum_common.redis_client import why_gone
 from quantum_common.state import Ask, Hold, Ledger, Snapshot, iso
 from services.cli.complaint import Complaint
 from services.cli.dry_run import only_said
@@ -56,7 +57,7 @@ def run_reconcile(folder: Path | None, *, as_json: bool) -> int:
     try:
         found = differing_symbols(redis, Keys(settings.quantum_key_prefix))
     except GONE as error:
-        raise Complaint(f"{VERB}: redis at {address.url} cannot be read: {error}", status=1) from None
+        raise Complaint(f"{VERB}: redis at {address.url} does not answer: {why_gone(error)}", status=1) from None
     except Malformed as error:
         raise Complaint(f"{VERB}: a hold or an event breaks its contract: {error}", status=1) from None
     finally:
@@ -84,7 +85,7 @@ def run_release(symbol: str, reason: str, folder: Path | None, *, dry_run: bool 
             return only_said(f"would be released: {symbol}")
         event = ask(redis, keys, [symbol], Ask.RELEASE, reason).get(symbol)
     except GONE as error:
-        raise Complaint(f"{verb}: redis at {address.url}: {error}", status=1) from None
+        raise Complaint(f"{verb}: redis at {address.url} does not answer: {why_gone(error)}", status=1) from None
     finally:
         redis.close()
     sys.stdout.write(f"{symbol}  {event.details}\n" if event else f"{symbol}  was not on hold any more\n")

@@ -19,6 +19,7 @@ import orjson
 from redis import Redis
 
 from quantum_common.keys import Keys
+from quantum_common.redis_client import why_gone
 from services.ai_engine.leader import LEADER
 from services.cli.complaint import Complaint
 from services.cli.kept_bars import BarKeeper
@@ -54,7 +55,7 @@ class Recorder:
                 if self._bars is not None and self._bars.due:
                     self._bars.step(self._followed())
             except GONE as error:
-                self._say(f"redis is gone; trying again: {error}")
+                self._say(f"redis is gone; trying again: {why_gone(error)}")
                 time.sleep(BLOCK_MS / 1000)
 
     def _followed(self) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from quantum_common.redis_client import why_gone
 from services.cli.complaint import Complaint
 from services.cli.options import EXIT_USAGE
 from services.cli.redis_link import GONE, connect
@@ -38,7 +39,7 @@ def run_redis(words: Sequence[str], folder: Path | None) -> int:
     except ResponseError as error:
         reply = error
     except GONE as error:
-        raise Complaint(f"redis at {address.url} does not answer: {error}", status=1) from None
+        raise Complaint(f"redis at {address.url} does not answer: {why_gone(error)}", status=1) from None
     finally:
         client.close()
     lines = shown(reply) if sys.stdout.isatty() else raw(reply)

@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from quantum_common.redis_client import why_gone
 from services.cli.complaint import Complaint
 
 TIMEOUT_S = 5.0
@@ -68,7 +69,7 @@ def require_answer(redis: Redis, url: str) -> None:
         redis.ping()
     except GONE as error:
         raise Complaint(
-            f"--redis {url}: does not answer ({error}); start it, or leave --redis out for the embedded one"
+            f"--redis {url}: does not answer ({why_gone(error)}); start it, or leave --redis out for the embedded one"
         ) from None
 
 

@@ -20,7 +20,11 @@ def environ_of(verb: str, folder: Path | None) -> dict[str, str] | None:
     if note is not None:
         return {"QUANTUM_CONFIG_DIR": str(Path(note.folder) / "etc")}
     if not (config_dir() / "common.env").is_file():
-        raise Complaint(f"{verb}: no quantum up is running, and no common.env says where Redis is", status=1)
+        raise Complaint(
+            f"{verb}: no quantum up is running, and {config_dir()} has no common.env that says where Redis is; "
+            "quantum up starts a pipeline on paper",
+            status=1,
+        )
     return None
 
 

@@ -20,6 +20,7 @@ from quantum_common.ids import intent_id
 from quantum_common.keys import Keys
 from quantum_common.messages import Action, GovernorEvent, Intent, Malformed
 from quantum_common.money import plain
+from quantum_common.redis_client import why_gone
 from quantum_common.state import GovernorState, PositionSide, Snapshot, TradingState
 from services.cli.complaint import Complaint
 from services.cli.dry_run import only_said
@@ -47,7 +48,7 @@ def run_state(verb: str, wanted: TradingState, reason: str, folder: Path | None,
             return only_said(_change(_standing(redis, keys), wanted))
         before = write_state(redis, keys, wanted, reason, verb)
     except GONE as error:
-        raise Complaint(f"{verb}: redis did not take it: {error}", status=1) from None
+        raise Complaint(f"{verb}: redis did not take it: {why_gone(error)}", status=1) from None
     finally:
         redis.close()
     sys.stdout.write(f"{_change(before, wanted)}\n")
@@ -92,7 +93,7 @@ def run_flatten(reason: str, wait_s: float, folder: Path | None, *, dry_run: boo
         sys.stdout.write(f"{_change(before, TradingState.REDUCING)}\n")
         left = _close_all(redis, keys, reason, wait_s)
     except GONE as error:
-        raise Complaint(f"{verb}: redis did not take it: {error}; ask again", status=1) from None
+        raise Complaint(f"{verb}: redis did not take it: {why_gone(error)}; ask again", status=1) from None
     except Malformed as error:
         raise Complaint(f"{verb}: a snapshot breaks its contract: {error}", status=1) from None
     finally:

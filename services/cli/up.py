@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from quantum_common.clock import SystemClock
 from quantum_common.keys import SERVICES
+from quantum_common.redis_client import why_gone
 from services.cli.acl_check import check_default, check_users
 from services.cli.board import Board, BoardReader
 from services.cli.checks import Finding, Verdict, evaluate, judge
@@ -111,7 +112,7 @@ class Run:
             findings = check_users(pipeline.address, pipeline.keys, pipeline.passwords)
             findings += check_default(pipeline.address, pipeline.keys)
         except GONE as error:
-            return Verdict(None, (f"Redis could not be asked: {error}",))
+            return Verdict(None, (f"Redis could not be asked: {why_gone(error)}",))
         return judge(map(Finding, findings), settled=True)
 
     def _meet(self, board: Board) -> None:
@@ -179,7 +180,7 @@ def run_up(options: UpOptions) -> int:
     except (Interrupted, KeyboardInterrupt):
         failed = False
     except RedisError as error:
-        raise Complaint(f"redis does not do as it should: {error}", status=1) from None
+        raise Complaint(f"redis does not do as it should: {why_gone(error)}", status=1) from None
     finally:
         signals.interrupting = False
         screen.close()

@@ -17,6 +17,7 @@ from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
 from quantum_common.messages import EvalType, Malformed
 from quantum_common.money import ZERO, plain
+from quantum_common.redis_client import why_gone
 from quantum_common.settings import SettingsError, load
 from services.cli.complaint import Complaint
 from services.cli.decision_log import Outcome, Recorded, decisions, from_recording, from_redis, outcomes
@@ -71,13 +72,14 @@ def run_whatif(since_s: float, sets: Sequence[str], recording: Path | None, fold
     settings = settings_of(VERB, folder)
     keys, limits = Keys(settings.quantum_key_prefix), limits_with(changed, folder)
     since_ms = epoch_ms() - int(since_s * 1000)
-    redis = connect(address_of(settings))
+    address = address_of(settings)
+    redis = connect(address)
     try:
         source = from_recording(recording, keys, since_ms) if recording else from_redis(redis, keys, since_ms)
         recorded = list(decisions(source, keys))
         tally = decide_again(recorded, limits, outcomes(source, keys))
     except GONE as error:
-        raise Complaint(f"{VERB}: redis cannot be read: {error}", status=1) from None
+        raise Complaint(f"{VERB}: redis at {address.url} does not answer: {why_gone(error)}", status=1) from None
     except Malformed as error:
         raise Complaint(f"{VERB}: an entry breaks its contract: {error}", status=1) from None
     finally:

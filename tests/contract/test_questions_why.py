@@ -158,6 +158,17 @@ def test_what_stops_every_symbol_is_the_first_line(planted: Planted, case: str) 
     assert (held["exits"]["how"] == "stopped") is not exits_pass
 
 
+def test_a_flat_symbol_has_nothing_to_close_while_nothing_passes(planted: Planted) -> None:
+    planted.wish("ETHUSDT", "out1", 10_000, Action.CLOSE_FULL)
+    planted.plan("ETHUSDT", "out1", 9_990, action=Action.CLOSE_FULL)
+    planted.result("ETHUSDT", "out1", 9_980, action=Action.CLOSE_FULL)
+    planted.read_all()
+    assert ask_json("why")[1]["symbols"]["ETHUSDT"]["exits"]["how"] == "trades"
+    planted.state(TradingState.HALTED)
+    told = ask_json("why")[1]["symbols"]
+    assert (told["ETHUSDT"]["exits"]["how"], told["BTCUSDT"]["exits"]["how"]) == ("no_wish", "stopped")
+
+
 OWN: dict[str, tuple[Plant, str, str]] = {
     "held": (lambda p: p.hold("ETHUSDT"), "hold", "quantum reconcile"),
     "not in one list": (lambda p: without(p, "position-state-brain", "P33_ALLOWLIST"), "allowlist", "P33_ALLOWLIST"),
@@ -215,4 +226,7 @@ def test_a_plan_that_waits_says_for_whom(planted: Planted) -> None:
 def test_a_symbol_that_nobody_knows_is_answered_by_what_it_lacks(planted: Planted) -> None:
     status, text = ask("why", "doge")
     assert status == 1
-    assert "DOGE is not in AI_SYMBOLS, INTENT_BRIDGE_ALLOWLIST, P33_ALLOWLIST, INTENT_EXECUTOR_ALLOWLIST" in text
+    assert (
+        "DOGE is not in AI_SYMBOLS, INTENT_BRIDGE_ALLOWLIST, P33_ALLOWLIST, INTENT_EXECUTOR_ALLOWLIST: "
+        "quantum allowlist add DOGE --engine --reload"
+    ) in text

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from quantum_common.redis_client import UNREACHABLE, connect, connect_url
+from quantum_common.redis_client import UNREACHABLE, connect, connect_url, why_gone
 from quantum_common.settings import CommonSettings, SettingsError
 from services.cli.embedded_redis import EmbeddedRedis
 
@@ -83,4 +83,29 @@ async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None
     with pytest.raises(UNREACHABLE) as gone:
         await client.ping()
     assert isinstance(gone.value, RedisConnectionError)
+    assert why_gone(gone.value) == "no such file or directory"
     await client.aclose()
+
+
+async def test_a_port_without_a_server_is_said_in_words_under_each_way_to_name_the_host(unused_tcp_port: int) -> None:
+    for host in ("127.0.0.1", "localhost"):
+        client = connect_url(f"redis://{host}:{unused_tcp_port}")
+        with pytest.raises(UNREACHABLE) as gone:
+            await client.ping()
+        assert why_gone(gone.value) == "connection refused"
+        await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RedisConnectionError("Error -2 connecting to nowhere:6379. No such name."), "no such name"),
+        (RedisConnectionError("Error 32 while writing to socket. Broken pipe."), "broken pipe"),
+        (RedisConnectionError("Error while reading from /r.sock : (32, 'Broken pipe')"), "broken pipe"),
+        (ConnectionResetError(104, "Connection reset by peer"), "connection reset by peer"),
+        (RedisConnectionError("Connection closed by server."), "Connection closed by server"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)  # fmt: skip
+def test_why_redis_is_gone_is_said_without_what_is_for_programs(error: Exception, words: str) -> None:
+    assert why_gone(error) == words

@@ -7,6 +7,7 @@ from redis import Redis
 
 from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
+from quantum_common.redis_client import why_gone
 from quantum_common.settings import SettingsError
 from services.cli.health.check import Check, Level
 from services.cli.health.collect import collect
@@ -36,6 +37,6 @@ def look(redis: Redis, keys: Keys, environ: Mapping[str, str]) -> Seen:
     try:
         found = collect(redis, keys, limits.symbols, now_ms - limits.window_ms)
     except GONE as error:
-        words = f"nothing can be traded or known without it: systemctl status quantum-redis ({type(error).__name__})"
+        words = f"nothing can be traded or known without it: systemctl status quantum-redis ({why_gone(error)})"
         return Seen((Check("redis", "", Level.BAD, "no answer", "answers", words),), whole=False)
     return Seen(judge(found, limits, epoch_ms()), whole=True)

@@ -10,6 +10,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 
 from quantum_common.durability import WANTED
 from quantum_common.exchange.addresses import address_of
+from quantum_common.redis_client import why_gone
 from quantum_common.settings import CommonSettings, Durability, SettingsError
 from services.cli.complaint import Complaint
 from services.cli.config.agreement import ALLOWLISTS, UNIVERSE, symbols_of
@@ -108,7 +109,7 @@ def redis_findings(folder: ConfigFolder, settings: CommonSettings) -> Iterator[F
         return
     except GONE as error:
         yield warning(
-            f"redis at {address.url} does not answer: {_short(error)}", "start it; every service waits for it"
+            f"redis at {address.url} does not answer: {why_gone(error)}", "start it; every service waits for it"
         )
         return
     finally:

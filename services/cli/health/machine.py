@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from quantum_common.exchange.budget import PRODUCTION, Counter, Lane
+from quantum_common.redis_client import why_gone
 from quantum_common.settings import Durability
 from services.cli.health.check import Check, Level, graded
 from services.cli.health.daemons import whole
@@ -19,8 +20,9 @@ MIB = 1 << 20
 
 def machine(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     """Given a picture, return the verdicts on what the pipeline stands on."""
-    answers = f"answers in {picture.round_trip_ms:.1f} ms, version {picture.info.get('redis_version', 'unknown')}"
-    yield Check("redis", "", Level.OK, answers, "answers")
+    server = picture.info.get("server_name", "redis")  # Valkey names itself, and calls redis_version what it stands for
+    version = picture.info.get(f"{server}_version", "unknown")
+    yield Check("redis", "", Level.OK, f"answers in {picture.round_trip_ms:.1f} ms, {server} {version}", "answers")
     yield _memory(picture)
     yield _persistence(picture, limits)
     yield from _clocks(picture)
@@ -35,8 +37,8 @@ def machine(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
 
 def silent(error: Exception, url: str) -> Check:
     """Given why Redis could not be read, return the one verdict that there is then."""
-    why = str(error).rstrip(".")
-    words = f"{url}: {why}; nothing trades without it: systemctl status quantum-redis, or that of a Redis of yours"
+    do = "systemctl status quantum-redis, or that of a Redis of yours"
+    words = f"{url}: {why_gone(error)}; nothing trades without it: {do}"
     return Check("redis", "", Level.BAD, "no answer", "answers", words)
 
 

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from quantum_common.keys import Keys
+from quantum_common.redis_client import why_gone
 from services.cli.complaint import Complaint
 from services.cli.redis_link import GONE, connect
 from services.cli.target import address_of, settings_of
@@ -75,7 +76,7 @@ def opened(verb: str, folder: Path | None) -> Iterator[tuple[Redis, Keys]]:
         raise
     except GONE as error:
         raise Complaint(
-            f"{verb}: redis at {address.url}: {error}; is it running? nothing trades without it", status=1
+            f"{verb}: redis at {address.url} does not answer: {why_gone(error)}; nothing trades without it", status=1
         ) from None
     finally:
         redis.close()
@@ -136,5 +137,5 @@ def _patiently(again: Callable[[], Answer], manner: Manner) -> Answer:
     except BrokenPipeError:
         raise
     except GONE as error:
-        words = f"redis does not answer: {error}"
+        words = f"redis does not answer: {why_gone(error)}"
         return Answer(Text(words, "red"), {"error": words, "watching_every_s": manner.every_s}, good=False)

@@ -55,7 +55,9 @@ def particular(name: str, picture: Picture, limits: Limits, now_ms: int) -> list
 def _particular(name: str, symbol: Symbol, limits: Limits, now_ms: int) -> Iterator[Cause]:
     lacking = [key for key, symbols in limits.allowlists.items() if name not in symbols]
     if lacking:
-        words = f"{name} is not in {', '.join(lacking)}: put it there, or take it out of the others"
+        add = f"quantum allowlist add {name}{' --engine' if 'AI_SYMBOLS' in lacking else ''} --reload"
+        others = "" if len(lacking) == len(limits.allowlists) else ", or take it out of the others"
+        words = f"{name} is not in {', '.join(lacking)}: {add}{others}"
         yield Cause("allowlist", words, exits=False)
         if "AI_SYMBOLS" in lacking:
             return  # nobody asks for it, so nothing else of it matters

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 def manner(folder: Path | None, as_json: bool, watch: bool, every: str) -> Manner:  # noqa: FBT001 - as typed
     """Given the options that all questions have, return how to answer."""
-    return Manner(folder, as_json, parse_duration(every) if watch else None)
+    return Manner(folder, as_json, parse_duration("--every", every) if watch else None)
 
 
 def health(
@@ -50,7 +50,7 @@ def health(
     dir_: RunDir = None,
 ) -> None:
     """Is it fit to trade? Every check with figure and limit, then GO (0) or NO-GO (1)."""
-    raise typer.Exit(run_health(manner(dir_, json, watch, every), parse_duration(since), executions_min))
+    raise typer.Exit(run_health(manner(dir_, json, watch, every), parse_duration("--since", since), executions_min))
 
 
 def why(
@@ -62,7 +62,7 @@ def why(
     dir_: RunDir = None,
 ) -> None:
     """Why is it not trading? Entries and exits apart, with the value and the limit that decided."""
-    raise typer.Exit(run_why(symbol, manner(dir_, json, watch, every), parse_duration(since)))
+    raise typer.Exit(run_why(symbol, manner(dir_, json, watch, every), parse_duration("--since", since)))
 
 
 def trace(
@@ -108,7 +108,7 @@ def gates(
     dir_: RunDir = None,
 ) -> None:
     """How plans ended: entries and exits apart, the share of each gate, an example."""
-    raise typer.Exit(run_gates(parse_duration(since), manner(dir_, json, watch, every)))
+    raise typer.Exit(run_gates(parse_duration("--since", since), manner(dir_, json, watch, every)))
 
 
 def lag(
@@ -134,7 +134,7 @@ def tail(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comma
     dir_: RunDir = None,
 ) -> None:
     """The entries of a stream as they come, in words, until Ctrl-C."""
-    wanted = Wanted(symbol, gate, decision, parse_duration(since) if since else None, last)
+    wanted = Wanted(symbol, gate, decision, parse_duration("--since", since) if since else None, last)
     raise typer.Exit(run_tail(stream, wanted, manner(dir_, json, watch=False, every="1s"), follow=follow))
 
 
@@ -142,4 +142,4 @@ def top(every: Every = "1s", dir_: RunDir = None) -> None:
     """The pipeline on the whole terminal: 1 to 6 choose a view, s sorts, r reverses, q quits."""
     from services.cli.top.command import run_top  # noqa: PLC0415 - its library takes longer to load than others to answer
 
-    raise typer.Exit(run_top(dir_, parse_duration(every)))
+    raise typer.Exit(run_top(dir_, parse_duration("--every", every)))

@@ -69,6 +69,9 @@ class Line:
     plan_id: str = ""
 
 
+FLAT = Line(How.NO_WISH, "ai-engine", "flat: there is nothing to close")
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """One symbol."""
@@ -106,8 +109,8 @@ def _entries(causes: list[Cause], symbol: Symbol, threads: list[Thread], now_ms:
 
 def _exits(causes: list[Cause], symbol: Symbol, threads: list[Thread], now_ms: int) -> Line:
     amount = position(symbol)
-    if amount and causes:
-        return _caused(causes[0])
+    if causes:
+        return _caused(causes[0]) if amount else FLAT
     newest = threads[0] if threads else None
     if newest is not None and (amount or newest.said("executed") == "True"):
         told = _told(threads, now_ms)
@@ -115,7 +118,7 @@ def _exits(causes: list[Cause], symbol: Symbol, threads: list[Thread], now_ms: i
         if not amount or opened_ms is None or newest.began_ms >= opened_ms:
             return told
     if not amount:
-        return Line(How.NO_WISH, "ai-engine", "flat: there is nothing to close")
+        return FLAT
     return Line(How.NO_WISH, "ai-engine", f"the engine sees no reason to close {plain(amount)}")
 
 

@@ -8,6 +8,7 @@ from redis import Redis
 
 from quantum_common.clock import epoch_ms
 from quantum_common.keys import Keys
+from quantum_common.redis_client import why_gone
 from services.cli.board import Board, BoardReader
 from services.cli.health.check import Check
 from services.cli.health.collect import collect
@@ -49,7 +50,7 @@ class Sampler:
             beats, checks = self._judged()
         except GONE as error:
             last = self._last
-            return Sample(epoch_ms(), last.board, last.beats, last.checks, f"redis does not answer: {error}")
+            return Sample(epoch_ms(), last.board, last.beats, last.checks, f"redis does not answer: {why_gone(error)}")
         self._last = Sample(epoch_ms(), board, beats, checks)
         return self._last
 

@@ -1,5 +1,6 @@
 """What the command line may say, and what each wrong word is told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,13 +44,13 @@ def test_a_folder_without_bars_is_refused(tmp_path: Path) -> None:
     ("text", "seconds"), [("90s", 90.0), ("90", 90.0), ("2m", 120.0), ("1h", 3600.0), ("500ms", 0.5)]
 )
 def test_durations_are_read_with_their_unit(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
+    assert parse_duration("--for", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0s", "-5s", "1.5h", "soon", "5 s", "5d"])
 def test_another_duration_is_refused(text: str) -> None:
-    with pytest.raises(Complaint, match="give a duration"):
-        parse_duration(text)
+    with pytest.raises(Complaint, match=f"--since {re.escape(text)}: give a duration"):
+        parse_duration("--since", text)
 
 
 def test_a_model_is_for_the_profile_trade_and_must_be_sound(tmp_path: Path) -> None:
