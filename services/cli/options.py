@@ -17,8 +17,8 @@ DEFAULT_MARKET = "synthetic:7"
 SPEED_MAX = 10_000
 SYMBOLS_MAX = 2_000
 
-_DURATION = re.compile(r"([0-9]{1,7})(ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]{1,7})(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SYMBOL = re.compile(r"[A-Z0-9_]{2,32}")
 
 
@@ -74,7 +74,7 @@ def parse_market(text: str) -> str:
 
 
 def parse_duration(option: str, text: str) -> float:
-    """Given an option and its `90s`, `2m`, `1h`, `500ms` or plain seconds, return seconds. Raise Complaint."""
+    """Given `500ms`, `90s`, `2m`, `1h`, `30d` or plain seconds, return seconds. Raise Complaint for anything else."""
     found = _DURATION.fullmatch(text)
     if found is None or int(found[1]) == 0:
         raise Complaint(f"{option} {text}: give a duration such as 90s, 10m or 2h", EXIT_USAGE)
@@ -124,11 +124,16 @@ def parse_symbols(text: str, market: str) -> tuple[tuple[str, ...], int]:
         if not 1 <= int(text) <= SYMBOLS_MAX:
             raise Complaint(f"--symbols {text}: give 1 to {SYMBOLS_MAX}, or names such as BTCUSDT,ETHUSDT", EXIT_USAGE)
         return (), int(text)
-    names = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",")))
+    return parse_names(text), 0
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Given what `--symbols` says (`BTCUSDT,ETHUSDT`, or nothing), return the names, each once. Raise Complaint."""
+    names = tuple(dict.fromkeys(part.strip().upper() for part in text.split(","))) if text else ()
     wrong = [name for name in names if not _SYMBOL.fullmatch(name)]
     if wrong:
         raise Complaint(f"--symbols {text}: {wrong[0]!r} is not a symbol such as BTCUSDT", EXIT_USAGE)
-    return names, 0
+    return names
 
 
 def parse_redis(url: str) -> str:

@@ -1,7 +1,6 @@
 """One run of `quantum backtest`: open, play, write, show."""
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,12 +24,11 @@ from services.backtest.summary import summary
 from services.cli.backtest.given import Given
 from services.cli.complaint import Complaint
 from services.cli.env_files import OURS, shipped_folder
-from services.cli.options import EXIT_USAGE, parse_time
+from services.cli.options import EXIT_USAGE, parse_names, parse_time
 from services.cli.process import resident_mib
 from services.cli.signals import StopSignals
 from services.paper_exchange.market.csv_files import FileFault
 
-_SYMBOL = re.compile(r"[A-Z0-9]{2,32}")
 RESULT, REPORT = "result.json", "report.html"
 
 
@@ -76,11 +74,7 @@ def _opened(options: Given) -> tuple[Replay, dict[str, Any] | None]:
 
 def _asked(options: Given) -> Asked:
     """Return which bars are wanted. Raise Complaint for what is no symbol or no time."""
-    names = tuple(dict.fromkeys(part.strip().upper() for part in options.symbols.split(",") if options.symbols))
-    wrong = [name for name in names if not _SYMBOL.fullmatch(name)]
-    if wrong:
-        raise Complaint(f"--symbols {options.symbols}: {wrong[0]!r} is not a symbol such as BTCUSDT", EXIT_USAGE)
-    return Asked(names, parse_time("--from", options.from_), parse_time("--to", options.to))
+    return Asked(parse_names(options.symbols), parse_time("--from", options.from_), parse_time("--to", options.to))
 
 
 def _terms(options: Given) -> Terms:

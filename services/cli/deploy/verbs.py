@@ -11,7 +11,7 @@ from services.cli.deploy.deploy_command import run_deploy
 from services.cli.deploy.place import PREFIX, Place
 from services.cli.deploy.uninstall_command import run_uninstall
 from services.cli.deploy.wishes import Wishes
-from services.cli.options import EXIT_USAGE, Profile, parse_redis
+from services.cli.options import EXIT_USAGE, Profile, parse_names, parse_redis
 from services.cli.shared_options import DryRun
 
 Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Install into this image instead of this machine.")]
@@ -53,7 +53,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
         environment=env,
         redis_url=parse_redis(redis),
         redis_server=redis_server,
-        symbols=_symbols(symbols),
+        symbols=parse_names(symbols),
         profile=profile,
         link=link,
     )
@@ -77,10 +77,3 @@ def _place(root: Path | None, prefix: str, verb: str) -> Place:
     if root is not None and not root.is_dir():
         raise Complaint(f"{verb}: --root {root}: is no folder", EXIT_USAGE)
     return Place(root.resolve() if root is not None else Path("/"), prefix.rstrip("/"))
-
-
-def _symbols(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip().upper() for part in text.split(",")) if text else ()
-    if any(not name.isalnum() for name in names):
-        raise Complaint(f"deploy: --symbols {text}: give names such as BTCUSDT,ETHUSDT", EXIT_USAGE)
-    return names

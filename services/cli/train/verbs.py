@@ -2,7 +2,6 @@
 
 import json as json_format
 import os
-import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +13,12 @@ from quantum_common.clock import MINUTE_MS, epoch_ms
 from services.ai_engine.model_files import ModelRefused, load_model
 from services.ai_engine.settings import AiSettings
 from services.cli.complaint import Complaint
-from services.cli.options import EXIT_USAGE, parse_symbols, parse_time
+from services.cli.options import EXIT_USAGE, parse_duration, parse_names, parse_time
 from services.cli.train.page import page
 
 INTERVALS = {"15m": 15, "1h": 60}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # cores are for processes; one thread adds up in one order
 HORIZON_MINUTES = (60, 240)
-_SPANS = {"m": 1, "h": 60, "d": 1440}
 
 CardJson = Annotated[bool, typer.Option("--json", help="The card as JSON instead of the page.")]
 
@@ -65,11 +63,11 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comm
     """
     if interval not in INTERVALS:
         raise Complaint(f"train: --interval {interval}: give {', '.join(INTERVALS)}", EXIT_USAGE)
-    minutes = parse_span("--horizon", horizon)
+    minutes = int(parse_duration("--horizon", horizon) // 60)
     if not HORIZON_MINUTES[0] <= minutes <= HORIZON_MINUTES[1]:
         raise Complaint(f"train: --horizon {horizon}: give 1h to 4h; below an hour nothing pays its fees", EXIT_USAGE)
-    expires_ms = parse_span("--expires", expires) * MINUTE_MS
-    names, _ = parse_symbols(symbols, "csv:")
+    expires_ms = int(parse_duration("--expires", expires) * 1000)
+    names = parse_names(symbols)
     first_ms, end_ms = parse_time("--from", from_), parse_time("--to", to)
     for name in THREADS:
         os.environ.setdefault(name, "1")
@@ -106,11 +104,3 @@ def card(
 def show(card: dict[str, object], text: str, *, as_json: bool) -> None:
     """Write the card in one of its forms."""
     sys.stdout.write(json_format.dumps(card) + "\n" if as_json else text)
-
-
-def parse_span(option: str, text: str) -> int:
-    """Given `90m`, `4h` or `30d`, return minutes. Raise Complaint for anything else."""
-    found = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise Complaint(f"train: {option} {text}: give a time such as 90m, 4h or 30d", EXIT_USAGE)
-    return int(found[1]) * _SPANS[found[2]]

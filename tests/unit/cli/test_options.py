@@ -41,13 +41,13 @@ def test_a_folder_without_bars_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90.0), ("90", 90.0), ("2m", 120.0), ("1h", 3600.0), ("500ms", 0.5)]
+    ("text", "seconds"), [("90s", 90.0), ("90", 90.0), ("2m", 120.0), ("1h", 3600.0), ("500ms", 0.5), ("5d", 432_000.0)]
 )
 def test_durations_are_read_with_their_unit(text: str, seconds: float) -> None:
     assert parse_duration("--for", text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0s", "-5s", "1.5h", "soon", "5 s", "5d"])
+@pytest.mark.parametrize("text", ["", "0s", "-5s", "1.5h", "soon", "5 s", "5w"])
 def test_another_duration_is_refused(text: str) -> None:
     with pytest.raises(Complaint, match=f"--since {re.escape(text)}: give a duration"):
         parse_duration("--since", text)

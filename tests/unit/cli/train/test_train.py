@@ -209,8 +209,8 @@ def test_a_process_that_is_killed_is_one_line() -> None:
     [
         ({"interval": "7m"}, "--interval 7m: give 15m, 1h"),
         ({"horizon": "30m"}, "--horizon 30m: give 1h to 4h"),
-        ({"horizon": "soon"}, "--horizon soon: give a time"),
-        ({"expires": "0d"}, "--expires 0d: give a time"),
+        ({"horizon": "soon"}, "--horizon soon: give a duration"),
+        ({"expires": "0d"}, "--expires 0d: give a duration"),
         ({"to": "tomorrow"}, "--to tomorrow: give a UTC time"),
         ({"symbols": "btc!"}, "is not a symbol"),
     ],
