@@ -152,7 +152,9 @@ def test_promtool_has_nothing_to_say_about_a_live_page(run: Run) -> None:
 
 def test_figures_agree_with_each_other(run: Run) -> None:
     planned = run.values("intent-bridge", "quantum_decisions_total")
-    assert sum(planned.values()) <= sum(run.values("intent-bridge", "quantum_messages_handled_total").values())
+    eventually(  # a message that is in hand is decided already, and not yet handled
+        lambda: sum(planned.values()) <= sum(run.values("intent-bridge", "quantum_messages_handled_total").values())
+    )
     held = run.values("position-state-brain", "quantum_snapshot_timestamp_seconds")
     assert len(held) == len(run.values("position-state-brain", "quantum_position_drift")) == 4
     assert all(abs(time.time() - at) < 30 for at in held.values())

@@ -11,6 +11,7 @@ import pytest
 from binance import AsyncClient
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
+from quantum_common.clock import epoch_ms
 from tests.contract.paper_fields import events
 from tests.contract.paper_fields.shape import fits
 from tests.paper import PaperProcess, socket_manager, start_paper
@@ -40,6 +41,7 @@ async def test_a_fill_is_told_lite_first_then_as_order_then_as_account(
     paper: PaperProcess, client: AsyncClient
 ) -> None:
     async with socket_manager(paper, client).futures_user_socket() as socket:
+        before_ms = epoch_ms()
         order = await client.futures_create_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity="0.010")
         new, lite, fill, update = await take(socket, 4)
     fits(new, events.ORDER_TRADE_UPDATE)
@@ -52,7 +54,7 @@ async def test_a_fill_is_told_lite_first_then_as_order_then_as_account(
     assert update["a"]["m"] == "ORDER"
     found = await client.futures_get_order(symbol=SYMBOL, orderId=order["orderId"])
     assert Decimal(fill["o"]["ap"]) == Decimal(found["avgPrice"])
-    assert abs(fill["E"] - time.time() * 1000) < 2000
+    assert before_ms <= fill["E"] <= epoch_ms()
 
 
 async def test_algo_orders_and_settings_are_told(paper: PaperProcess, client: AsyncClient) -> None:

@@ -161,14 +161,15 @@ def test_all_are_stopped_and_the_foundations_come_last(said: list[str], tmp_path
 
 
 def test_one_that_does_not_listen_is_killed_within_the_bound(said: list[str], tmp_path: Path) -> None:
-    supervisor = Supervisor(said.append)
+    polite = child(tmp_path, WAITS, "polite")
+    supervisor = Supervisor(said.append, lambda: 0.0 if polite.pid is not None else 100.0)  # time is over once it ended
     ready = tmp_path / "ready"
     os.mkfifo(ready)
     deaf = child(tmp_path, STUBBORN.format(ready=str(ready)), "deaf")
     supervisor.add(deaf)
     ready.read_text()
-    supervisor.add(child(tmp_path, WAITS, "polite"))
-    assert supervisor.stop(4.2) == ["deaf"]
+    supervisor.add(polite)
+    assert supervisor.stop(14.0) == ["deaf"]
     assert deaf.pid is None
 
 
