@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -24,6 +24,8 @@ DEFAULT_CONFIG_DIR = Path("/etc/quantum")
 COMMON_FILE = "common.env"
 EXIT_CONFIG = 78
 _URL_PASSWORD = re.compile(r"(://[^/@]*):[^/@]*@")
+_SYMBOL = re.compile(r"^[A-Z0-9_]{2,32}$")
+_KEY = re.compile(r"\b[A-Z][A-Z0-9_]+\b")
 LIVE_CONFIRM = "QUANTUM_LIVE_CONFIRM"
 LIVE_WORDS = "I trade real money on binance"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -59,10 +61,12 @@ def _symbols(value: object) -> object:
     names = [part.strip().upper() for part in value.split(",")]
     if "" in names:
         raise ValueError("a comma-separated list of symbols must not be empty or have empty parts")
+    if strange := next((name for name in names if not _SYMBOL.fullmatch(name)), None):
+        raise ValueError(f"{strange} is no symbol; give them comma-separated, such as BTCUSDT,ETHUSDT")
     return tuple(dict.fromkeys(names))
 
 
-Symbols = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z0-9_]{2,32}$")], ...], BeforeValidator(_symbols)]
+Symbols = Annotated[tuple[Annotated[str, Field(pattern=_SYMBOL.pattern)], ...], BeforeValidator(_symbols)]
 
 
 class CommonSettings(BaseModel):
@@ -96,7 +100,7 @@ class CommonSettings(BaseModel):
     quantum_metrics_port: int = Field(
         0, ge=0, le=65_535, description="loopback port of /metrics and /healthz, one a service; 0: none"
     )
-    quantum_log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$", description="lowest level shown")
+    quantum_log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level shown")
 
     @model_validator(mode="after")
     def _live_is_confirmed(self) -> Self:
@@ -135,6 +139,11 @@ _PLAIN = {
     "float_parsing": "must be a number",
     "decimal_parsing": "must be a number",
     "bool_parsing": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "string_pattern_mismatch": "has not the form that it must have",
 }
 
 
@@ -195,8 +204,10 @@ def _read_file(path: Path, known: set[str]) -> dict[str, tuple[str, _Origin]]:
             if line.key in found:
                 raise SettingsError(f"{line.where}: {line.key}: set twice, first at {found[line.key][1]}")
             found[line.key] = (line.value, _Origin(path, line.number))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: cannot be read: it is not UTF-8 text") from None
     return found
 
 
@@ -204,7 +215,9 @@ def _explain(error: ValidationError, fields: Mapping[str, FieldInfo], found: Map
     """Given pydantic's complaint, return one line: where, which key, what is wrong, what the key means."""
     first = error.errors(include_url=False)[0]
     if not first["loc"]:
-        return f"settings: {plainly(first)}"
+        problem = plainly(first)
+        named = next((found[key][1] for key in _KEY.findall(problem) if key in found), "settings")
+        return f"{named}: {problem}"
     name = str(first["loc"][0])
     key = name.upper()
     value, origin = found.get(key, ("", _Origin(None, 0)))
@@ -217,7 +230,9 @@ def _explain(error: ValidationError, fields: Mapping[str, FieldInfo], found: Map
 def plainly(error: ErrorDetails) -> str:
     """Given one complaint of pydantic's, return what is wrong in an operator's words."""
     words = error["msg"].removeprefix("Value error, ")
-    return _PLAIN.get(error["type"]) or re.sub("^(Input|String) should ", "must ", words)
+    if plain := _PLAIN.get(error["type"]):
+        return plain.format_map(error.get("ctx", {}))
+    return re.sub("^(Input|String) should ", "must ", words)
 
 
 def read_secret(path: Path | None, key: str) -> SecretStr:

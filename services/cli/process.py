@@ -51,11 +51,11 @@ def last_words(log: Path) -> str:
     """Given a child's log, return its last line in words: the reason or error of a structured line, else the line."""
     try:
         with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
+            stream.seek(begins := max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = stream.read().decode(errors="replace").splitlines()[1 if begins else 0 :]  # not a part of a line
     except OSError:
         return ""
-    told = [words for words in map(_words, lines) if words]
+    told = [words for words in map(_words, map(str.strip, lines)) if words]
     return told[-1][:_WORDS_MAX] if told else ""
 
 

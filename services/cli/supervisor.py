@@ -137,9 +137,10 @@ class Supervisor:
         manner = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
         if child.deaths >= DEATHS_MAX:
             raise Complaint(f"{child.name} {manner} {child.deaths} times in a row: {words or 'no word'}", status=1)
+        told = words and status != -signal.SIGKILL  # who is killed outright has said nothing of it
         pause_s = BACK_OFF_S[min(child.deaths, len(BACK_OFF_S)) - 1]
         child.due_s = now_s + pause_s
-        self._say(f"{child.name} {manner}; starting it again in {pause_s:g} s" + (f" ({words})" if words else ""))
+        self._say(f"{child.name} {manner}; starting it again in {pause_s:g} s" + (f" ({words})" if told else ""))
 
 
 def _signal_name(number: int) -> str:

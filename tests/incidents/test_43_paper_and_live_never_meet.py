@@ -97,7 +97,7 @@ def test_live_is_confirmed_by_these_words_alone(tmp_path: Path, words: str) -> N
 
 def test_a_confirmation_does_not_lie_ready_for_a_change_of_one_word(tmp_path: Path) -> None:
     said = refused(tmp_path, CONFIRM)
-    assert said == "settings: QUANTUM_LIVE_CONFIRM is set while QUANTUM_ENV is paper; take it out"
+    assert said == "DIR/common.env:1: QUANTUM_LIVE_CONFIRM is set while QUANTUM_ENV is paper; take it out"
 
 
 @pytest.mark.parametrize("service", ALLOWED)
@@ -108,7 +108,7 @@ def test_a_daemon_that_is_live_unconfirmed_ends_with_78_and_one_line(tmp_path: P
     assert ended.returncode == EXIT_CONFIG
     [line] = ended.stderr.splitlines()
     assert line.startswith(
-        f"quantum-{service.replace('_', '-')}: settings: QUANTUM_ENV is live, and QUANTUM_LIVE_CONFIRM"
+        f"quantum-{service.replace('_', '-')}: {tmp_path}/common.env:1: QUANTUM_ENV is live, and QUANTUM_LIVE_CONFIRM"
     )
 
 

@@ -43,6 +43,12 @@ def refused(folder: Path, own: str = "EXAMPLE_ALLOWLIST=BTCUSDT\n", common: str 
     return text.replace(str(folder), "DIR")
 
 
+def refused_as_it_stands(folder: Path) -> str:
+    with pytest.raises(SettingsError) as error:
+        load(Example, "example", {"QUANTUM_CONFIG_DIR": str(folder)})
+    return str(error.value).replace(str(folder), "DIR")
+
+
 def test_common_own_file_and_environment_are_read_in_that_order(tmp_path: Path) -> None:
     own = "EXAMPLE_ALLOWLIST=BTCUSDT\nQUANTUM_LOG_LEVEL=warning\nEXAMPLE_COUNT=5\n"
     values = loaded(tmp_path, own, "QUANTUM_LOG_LEVEL=error\nQUANTUM_KEY_PREFIX=quantum:{2}\n", EXAMPLE_COUNT="7")
@@ -96,7 +102,7 @@ def test_a_value_out_of_type_names_file_line_key_value_and_meaning(tmp_path: Pat
 
 def test_a_value_of_the_environment_out_of_range_says_so(tmp_path: Path) -> None:
     text = refused(tmp_path, EXAMPLE_COUNT="0")
-    assert text.startswith("environment: EXAMPLE_COUNT=0: must be greater than or equal to 1")
+    assert text.startswith("environment: EXAMPLE_COUNT=0: must be at least 1 (how many)")
 
 
 def test_a_setting_without_default_must_be_given(tmp_path: Path) -> None:
@@ -107,13 +113,26 @@ def test_a_setting_without_default_must_be_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("names", ["BTCUSDT,", ",", "BTC USDT", "BTC-USDT", "B"])
 def test_a_list_of_symbols_has_no_empty_or_strange_parts(tmp_path: Path, names: str) -> None:
-    assert refused(tmp_path, f"EXAMPLE_ALLOWLIST={names}\n").startswith("DIR/example.env:1: EXAMPLE_ALLOWLIST=")
+    text = refused(tmp_path, f"EXAMPLE_ALLOWLIST={names}\n")
+    assert text.startswith(f"DIR/example.env:1: EXAMPLE_ALLOWLIST={names}: ")
+    assert "comma-separated" in text
+    assert "pattern" not in text
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "common.env").write_bytes(b"\xff\xfe")
-    with pytest.raises(SettingsError, match="cannot be read"):
-        load(Example, "example", {"QUANTUM_CONFIG_DIR": str(tmp_path)})
+    assert refused_as_it_stands(tmp_path) == "DIR/common.env: cannot be read: it is not UTF-8 text"
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "example.env").mkdir()
+    assert refused_as_it_stands(tmp_path) == "DIR/example.env: cannot be read: Is a directory"
+
+
+def test_a_rule_over_several_keys_is_told_where_the_first_of_them_stands(tmp_path: Path) -> None:
+    assert refused(tmp_path, common="# a comment\nQUANTUM_ENV=live\n").startswith(
+        "DIR/common.env:2: QUANTUM_ENV is live, and QUANTUM_LIVE_CONFIRM does not"
+    )
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:9001", "http://localhost:9001", "http://[::1]:9001"])
@@ -127,14 +146,14 @@ def test_a_paper_address_on_loopback_is_taken(tmp_path: Path, host: str) -> None
      "http://localhost.example.com:80", "http://127.0.0.1.example.com:9001", "ws://127.0.0.1:9001"],
 )  # fmt: skip
 def test_a_paper_address_elsewhere_is_refused(tmp_path: Path, url: str) -> None:
-    expected = "settings: QUANTUM_PAPER_URL must be on loopback while QUANTUM_ENV is paper"
+    expected = "environment: QUANTUM_PAPER_URL must be on loopback while QUANTUM_ENV is paper"
     assert refused(tmp_path, QUANTUM_PAPER_URL=url) == expected
     assert loaded(tmp_path, QUANTUM_PAPER_URL=url, QUANTUM_ENV="testnet").quantum_env is Environment.TESTNET
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9001", "localhost:9001"])
 def test_a_paper_address_without_its_scheme_says_so(tmp_path: Path, url: str) -> None:
-    assert refused(tmp_path, QUANTUM_PAPER_URL=url) == f"settings: QUANTUM_PAPER_URL lacks http:// before {url}"
+    assert refused(tmp_path, QUANTUM_PAPER_URL=url) == f"environment: QUANTUM_PAPER_URL lacks http:// before {url}"
 
 
 def test_every_environment_names_its_snapshots() -> None:

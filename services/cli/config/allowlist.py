@@ -133,7 +133,8 @@ def _edit(verb: str, lists: Lists, one: SymbolList, change: Change) -> Edit | No
 def _require_traded(verb: str, wanted: Sequence[str], lists: Lists) -> None:
     if lists.listing is None:
         raise Complaint(
-            f"{verb}: {lists.why}: whether it trades {wanted[0]} is not known; start it, or give --force", status=1
+            f"{verb}: {lists.why}, so whether it trades {wanted[0]} is not known; mend that, or give --force",
+            status=1,
         )
     for symbol in wanted:
         if fault := lists.listing.fault(symbol):

@@ -64,6 +64,12 @@ def test_last_words_are_the_line_that_tells_of_the_failure(tmp_path: Path, text:
     assert last_words(log) == words
 
 
+def test_a_line_that_the_tail_cuts_is_no_last_word(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f'{{"level":"info","event":"{"x" * 20_000}"}}\n{{"level":"info","event":"handled"}}\n')
+    assert last_words(log) == ""
+
+
 def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
     assert last_words(tmp_path / "none") == ""
 
