@@ -1,5 +1,6 @@
 """Fixtures that every tier shares: a real Redis for the session, an empty one for each test."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -35,6 +36,15 @@ async def redis(redis_server: embedded_redis.EmbeddedRedis) -> AsyncIterator[Red
     client = connect_url(redis_server.url)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """The socket on which a service manager listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(20)
+        yield channel
 
 
 @pytest.fixture

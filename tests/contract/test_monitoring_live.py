@@ -97,10 +97,11 @@ class Run:
     def close(self) -> None:
         for process in reversed(self.started):
             process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 process.wait(30)
-            process.kill()
-            process.wait()
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # and the children that it could not stop
+                process.wait()
 
 
 @pytest.fixture(scope="module")

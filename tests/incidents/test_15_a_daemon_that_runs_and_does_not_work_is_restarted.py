@@ -18,6 +18,7 @@ from quantum_common.clock import ManualClock
 from quantum_common.progress import STUCK_AFTER_MS
 from quantum_common.stream import Consumer, Message
 from services.cli import embedded_redis
+from tests.manager import until_told
 
 ROOT = Path(__file__).resolve().parents[2]
 STREAM = "quantum:stream:apply.plan"
@@ -45,15 +46,6 @@ async def start(runtime):
 run_daemon("tiny", CommonSettings, start)
 """
 Start = Callable[[str], subprocess.Popen[str]]
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """The socket on which systemd listens."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(str(tmp_path / "notify"))
-        channel.settimeout(20)
-        yield channel
 
 
 @pytest.fixture
@@ -95,11 +87,6 @@ def starves(manager: socket.socket, for_s: float) -> bool:
         except TimeoutError:
             return True
     return False
-
-
-def until_told(manager: socket.socket, word: str) -> None:
-    while word not in manager.recv(4096).decode():
-        pass
 
 
 def test_a_daemon_that_works_feeds_the_watchdog_also_while_it_is_idle(start: Start, manager: socket.socket) -> None:

@@ -101,7 +101,7 @@ async def test_a_model_that_grows_old_says_so_a_day_before_and_then_stops_entrie
     verdict = await desk.decide()
     assert (verdict.why, verdict.limit) == ("model_expired", Decimal(TRAINED_MS + 30 * DAY_MS))
     assert verdict.value == verdict.limit
-    assert await desk.watched(-DAY_MS) is not None
+    assert (await desk.watched(-DAY_MS))[0].status is ModelStatus.EXPIRED
     assert await redis.xlen(KEYS.intents) == 2, "nothing more was asked for"
 
 

@@ -22,6 +22,7 @@ from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
 from quantum_common.runtime import Runtime
 from quantum_common.settings import CommonSettings
 from services.cli import embedded_redis
+from tests.manager import until_told
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = """
@@ -216,22 +217,6 @@ def test_a_daemon_goes_on_by_itself_after_redis_was_gone(start: Start, tmp_path:
     finally:
         client.close()
         server.stop()
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """The socket on which a service manager listens."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(str(tmp_path / "notify"))
-        channel.settimeout(15)
-        yield channel
-
-
-def until_told(manager: socket.socket, *words: str) -> None:
-    """Wait until the service manager has been told each of these, in this order."""
-    for word in words:
-        while word not in manager.recv(4096).decode():
-            pass
 
 
 def test_a_daemon_tells_its_service_manager_what_it_does(

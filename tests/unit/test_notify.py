@@ -1,8 +1,7 @@
-"""What systemd hears: one datagram a word, nothing where nobody listens, and a dead listener stops nobody."""
+"""What systemd hears: one datagram a word, nothing where nobody listens, and a dead manager stops nobody."""
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,41 +9,32 @@ import pytest
 from quantum_common.notify import Notifier
 
 
-@pytest.fixture
-def listener(tmp_path: Path) -> Iterator[socket.socket]:
-    """A service manager's socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.bind(str(tmp_path / "notify"))
-        channel.settimeout(5)
-        yield channel
-
-
-def heard(listener: socket.socket) -> list[str]:
-    listener.settimeout(0)
+def heard(manager: socket.socket) -> list[str]:
+    manager.settimeout(0)
     words: list[str] = []
     while True:
         try:
-            words.append(listener.recv(4096).decode())
+            words.append(manager.recv(4096).decode())
         except BlockingIOError:
             return words
 
 
-def test_each_word_arrives_as_the_protocol_has_it(listener: socket.socket) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": listener.getsockname()})
+def test_each_word_arrives_as_the_protocol_has_it(manager: socket.socket) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname()})
     notifier.ready()
     notifier.progress()
     notifier.stopping()
     notifier.reloading()
-    ready, progress, stopping, reloading = heard(listener)
+    ready, progress, stopping, reloading = heard(manager)
     assert (ready, progress, stopping) == ("READY=1", "WATCHDOG=1", "STOPPING=1")
     assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
 
 
-def test_a_status_is_sent_where_it_is_another(listener: socket.socket) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": listener.getsockname()})
+def test_a_status_is_sent_where_it_is_another(manager: socket.socket) -> None:
+    notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname()})
     for words in ("running", "running", "stopping"):
         notifier.status(words)
-    assert heard(listener) == ["STATUS=running", "STATUS=stopping"]
+    assert heard(manager) == ["STATUS=running", "STATUS=stopping"]
 
 
 def test_an_abstract_socket_is_reached() -> None:
