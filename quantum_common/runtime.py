@@ -174,7 +174,7 @@ class Runtime(Generic[S]):
                 lambda: session.budget.state.closed_until_ms,
             )
         )  # fmt: skip
-        self.metrics.probes.append(probes.exchange(session, self.clock))
+        self.metrics.probes.insert(0, probes.exchange(session, self.clock))  # before those that end without Redis
 
     async def pause(self, duration_ms: int) -> None:
         """Wait that long, or until the daemon is to stop."""

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -18,7 +18,12 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from quantum_common.clock import SystemClock
+from quantum_common.exchange.budget import Budget
+from quantum_common.exchange.client import FuturesClient
+from quantum_common.exchange.server_clock import ServerClock
+from quantum_common.exchange.session import Session
 from quantum_common.keys import HEARTBEAT_TTL_MS, Keys
+from quantum_common.redis_client import connect_url
 from quantum_common.runtime import Runtime
 from quantum_common.settings import CommonSettings
 from services.cli import embedded_redis
@@ -279,6 +284,18 @@ async def test_a_step_is_tried_again_where_redis_is_out_of_reach(redis: Redis) -
     runtime: Runtime[CommonSettings] = Runtime("tiny", CommonSettings(), redis, Keys(), structlog.get_logger())
     await runtime.every(0, step)
     assert steps == 3
+
+
+async def test_the_exchange_is_shown_also_while_redis_is_away(tmp_path: Path) -> None:
+    away = connect_url(f"unix://{tmp_path}/absent.sock")
+    runtime: Runtime[CommonSettings] = Runtime("intent-bridge", CommonSettings(), away, Keys(), structlog.get_logger())
+    nobody = cast("FuturesClient", None)
+    runtime.watch_exchange(Session(nobody, ServerClock(runtime.clock), Budget(), keyed=False))
+    page = (await runtime.metrics.render()).decode()
+    await away.aclose()
+    assert 'quantum_redis_up{service="intent-bridge"} 0.0' in page
+    assert 'quantum_exchange_up{service="intent-bridge"} 0.0' in page
+    assert 'quantum_running{service="intent-bridge"} 0.0' in page
 
 
 async def test_the_machine_s_clock_gives_epoch_milliseconds_and_sleeps() -> None:
