@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from binance import AsyncClient
+from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 from services.paper_exchange.protocol.signature import sign
 from tests.contract.paper_fields import account, market, orders
@@ -187,7 +188,8 @@ async def test_a_triggered_algo_order_becomes_an_order_of_its_client_id(
     paper.control("POST", "market", symbol=SYMBOL, jump_bps=-148)
 
 
-async def test_orders_over_the_websocket_api(client: AsyncClient) -> None:
+async def test_orders_over_the_websocket_api(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReconnectingWebsocket, "TIMEOUT", 1)  # its socket waits so long before it closes
     placed = await client.ws_futures_create_order(
         symbol=SYMBOL, side="BUY", type="MARKET", quantity="0.010", newOrderRespType="RESULT"
     )

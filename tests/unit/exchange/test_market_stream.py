@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from quantum_common.clock import epoch_ms
 from quantum_common.exchange import market_stream
 from quantum_common.exchange.market_stream import STREAMS_A_CONNECTION
 from quantum_common.exchange.port import FundingTerms
@@ -21,6 +22,18 @@ def pushed(index: int, symbol: str = "BTCUSDT", *, closed: bool = True) -> dict[
     }  # fmt: skip
     stream = f"{symbol.lower()}@kline_1m"
     return {"stream": stream, "data": {"e": "kline", "E": 1, "s": symbol, "k": bar}}
+
+
+class StillClock(GatedClock):
+    """A clock that only the test moves, and that counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began_ms, self.asked = epoch_ms(), 0
+
+    def now_ms(self) -> int:
+        self.asked += 1
+        return self.began_ms + self.ahead_ms
 
 
 async def take(exchange: Any, count: int) -> list[int]:
@@ -138,25 +151,30 @@ async def test_a_bar_of_a_symbol_that_nobody_asked_for_ends_the_connection() -> 
 
 
 async def test_a_stream_that_falls_silent_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(market_stream, "SILENCE_MS_MAX", 20)
-    async with scripted_exchange() as server, connected(server, "BTCUSDT", clock=GatedClock()) as exchange:
-        taking = asyncio.create_task(take(exchange, 1))
-        while len(server.socket_urls) < 2:
-            await asyncio.sleep(0)
+    monkeypatch.setattr(market_stream, "SILENCE_MS_MAX", 5)
+    clock = StillClock()
+    async with scripted_exchange() as server, connected(server, "BTCUSDT", clock=clock) as exchange:
         server.greeting = [pushed(1)]
-        assert await taking == [1]
+        assert await take(exchange, 1) == [1]
+        server.scripts["GET /v1/klines"] = klines_to(3)
+        server.greeting = []
+        clock.ahead_ms += 5
+        assert await take(exchange, 1) == [2]
+        assert len(server.socket_urls) == 2
 
 
 async def test_a_quiet_guard_lets_a_sounding_stream_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(market_stream, "SILENCE_MS_MAX", 50)
-    async with scripted_exchange() as server, connected(server, "BTCUSDT") as exchange:
-        taking = asyncio.create_task(take(exchange, 1))
-        socket = await until_open(server)
-        for _ in range(12):
-            await socket.send_json(pushed(1, closed=False))
-            await asyncio.sleep(0.01)
-        await socket.send_json(pushed(1))
-        assert await taking == [1]
+    monkeypatch.setattr(market_stream, "SILENCE_MS_MAX", 5)
+    clock = StillClock()
+    async with scripted_exchange() as server, connected(server, "BTCUSDT", clock=clock) as exchange:
+        for minute in range(1, 5):
+            taking = asyncio.create_task(take(exchange, 1))
+            await (await until_open(server)).send_json(pushed(minute))
+            assert await taking == [minute]
+            clock.ahead_ms += 4
+            before = clock.asked
+            while clock.asked == before:  # the guard looks every five milliseconds
+                await asyncio.sleep(0)
         assert len(server.socket_urls) == 1
 
 
