@@ -17,6 +17,8 @@ from services.cli.alerts.look import Seen
 from services.cli.alerts.record import Record, read_acknowledged, write_record
 from services.cli.complaint import Complaint
 
+WRITTEN_EVERY_MS = 30_000  # where nothing but the time of the last look is new: `quantum alerts list` wants that too
+
 Look = Callable[[], Coroutine[Any, Any, Seen]]
 
 
@@ -39,6 +41,7 @@ class Watcher:
         self._names = [channel.name for channel in self.channels]
         self.record = self.record.model_copy(update={"outbox": self.record.outbox.only(self._names)})
         self._news = asyncio.Event()
+        self._written_ms = 0
 
     async def run(self) -> None:
         """Watch until told to stop. What is not told by then is told after the next start."""
@@ -73,7 +76,12 @@ class Watcher:
             self.log.error("alerts were dropped: too many wait to be delivered", dropped=outbox.dropped)
         for notice in notices:
             self.log.warning("alert", kind=notice.kind, check=notice.name, subject=notice.subject, text=notice.text)
-        self._write(Record(looked_ms=now_ms, standing=tuple(standing.values()), outbox=outbox))
+        record = Record(looked_ms=now_ms, standing=tuple(standing.values()), outbox=outbox)
+        same = (record.standing, record.outbox) == (self.record.standing, self.record.outbox)
+        if same and now_ms - self._written_ms < WRITTEN_EVERY_MS:
+            self.record = record
+        else:
+            self._write(record)
         if notices:
             self._news.set()
 
@@ -108,7 +116,7 @@ class Watcher:
 
     def _write(self, record: Record) -> None:
         """Remember, also on disk. A disk that is full must not keep anybody from being told."""
-        self.record = record
+        self.record, self._written_ms = record, record.looked_ms
         try:
             write_record(self.state, record)
         except OSError as error:

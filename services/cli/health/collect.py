@@ -30,7 +30,6 @@ from services.cli.redis_link import Entry, literal, written_ms
 
 WINDOW_ENTRIES_MAX = 2_000  # of one stream; more are not needed to tell shares and rates
 SCAN_COUNT = 1000
-PER_SYMBOL = 6
 SETTINGS_READ = ("appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory", "maxmemory-policy")
 
 R = TypeVar("R", bound=Record)
@@ -161,19 +160,18 @@ def _symbols(redis: Redis, keys: Keys, symbols: Iterable[str], found: _Found) ->
         for name in names:
             for key in (keys.snapshot, keys.ledger, keys.hold, keys.stop, keys.market_state, keys.engine_verdict):
                 pipe.hgetall(key(name))
-        answers = pipe.execute(raise_on_error=False)
-    parts = {name: answers[PER_SYMBOL * at : PER_SYMBOL * (at + 1)] for at, name in enumerate(names)}
+        answers = iter(pipe.execute(raise_on_error=False))
     return {
         name: Symbol(
             name,
-            snapshot=found.record(Snapshot, snapshot, f"position:snapshot:{name}"),
-            ledger=found.record(Ledger, ledger, f"position:ledger:{name}"),
-            hold=found.record(Hold, hold, f"position:hold:{name}"),
-            stop=hash_of(stop),
-            market=found.record(MarketState, market, f"marketstate:{name}"),
-            verdict=found.record(EngineVerdict, verdict, f"engine:verdict:{name}"),
+            snapshot=found.record(Snapshot, next(answers), f"position:snapshot:{name}"),
+            ledger=found.record(Ledger, next(answers), f"position:ledger:{name}"),
+            hold=found.record(Hold, next(answers), f"position:hold:{name}"),
+            stop=hash_of(next(answers)),
+            market=found.record(MarketState, next(answers), f"marketstate:{name}"),
+            verdict=found.record(EngineVerdict, next(answers), f"engine:verdict:{name}"),
         )
-        for name, (snapshot, ledger, hold, stop, market, verdict) in parts.items()
+        for name in names
     }
 
 

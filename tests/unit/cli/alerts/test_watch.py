@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 import structlog
 
-from quantum_common.clock import SystemClock
-from services.cli.alerts import outbox
+from quantum_common.clock import ManualClock, SystemClock
+from services.cli.alerts import outbox, watch
 from services.cli.alerts.channels import Channel, Origin, Webhook
 from services.cli.alerts.decide import Notice, Policy
 from services.cli.alerts.look import Seen
@@ -155,6 +155,22 @@ async def test_a_state_that_cannot_be_written_keeps_nobody_from_being_told(
         scene = Scene(tmp_path / "none", [webhook(session, receiver.url)], (HALT,))
         scene.watcher.state = tmp_path / "file" / "s"
         await scene.until(lambda: len(receiver.got) == 1)
+
+
+async def test_looks_that_find_nothing_new_are_written_down_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, written = ManualClock(1_000_000), list[int]()
+    monkeypatch.setattr(watch, "write_record", lambda _, record: written.append(record.looked_ms))
+    scene = Scene(tmp_path / "s", [], (), (), (HALT,), (HALT,), (HALT,))
+    scene.watcher.clock = clock
+    for _ in range(4):
+        await scene.watcher.step()
+        clock.advance(2_000)
+    assert written == [1_000_000, 1_004_000], "the first look, and the one that found something"
+    clock.advance(watch.WRITTEN_EVERY_MS)
+    await scene.watcher.step()
+    assert written[2:] == [clock.now_ms()]
 
 
 async def test_a_look_that_breaks_ends_the_daemon(tmp_path: Path) -> None:
