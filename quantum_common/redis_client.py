@@ -16,7 +16,7 @@ from redis.asyncio import BlockingConnectionPool, Connection, Redis, UnixDomainS
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import AuthenticationError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -33,6 +33,7 @@ __all__ = ["BLOCK_MS", "UNREACHABLE", "Redis", "RedisError", "connect", "connect
 
 # The number of the system's error in whatever redis-py makes of it; that of a host nobody knows is negative.
 _NUMBER = re.compile(r"(?:\bError |\[Errno |: \()(\d+)\b")
+_WHO = "see QUANTUM_REDIS_USER and QUANTUM_REDIS_PASSWORD_FILE"
 _NO_SUCH_NAME = re.compile(r"Error -\d+ connecting to .+?\. (.+)")
 
 
@@ -40,6 +41,8 @@ def why_gone(error: BaseException) -> str:
     """Given what a client of Redis raised, return in an operator's words why there was no answer; where Redis is, is
     the caller's to say."""
     text = str(error).rstrip(".")
+    if isinstance(error, AuthenticationError) or isinstance(error.__cause__, AuthenticationError):
+        return f"it refuses this user, {text[:1].lower()}{text[1:]}; {_WHO}"
     if found := _NUMBER.search(text):
         return os.strerror(int(found[1])).lower()
     if found := _NO_SUCH_NAME.fullmatch(text):

@@ -48,6 +48,12 @@ async def test_user_and_password_come_from_the_settings_and_the_file(
     client = connect(settings)
     assert await client.acl_whoami() == "me"
     await client.aclose()
+    stranger = connect_url(redis_server.url, user="me", password="wrong")
+    with pytest.raises(UNREACHABLE) as refused:
+        await stranger.ping()
+    assert why_gone(refused.value).startswith("it refuses this user, invalid username-password pair")
+    assert "QUANTUM_REDIS_PASSWORD_FILE" in why_gone(refused.value)
+    await stranger.aclose()
     spoken = connect_url(f"redis://me:secret@127.0.0.1:{redis_server.port}")
     assert await spoken.acl_whoami() == "me"
     await spoken.aclose()
