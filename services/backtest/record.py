@@ -72,6 +72,7 @@ class Recorder:
     def __post_init__(self) -> None:
         self.account = Account(lambda plan: self._why.get(plan, ""), self._filled, self._ended)
         self._why: dict[str, str] = {}  # of the plans under way
+        self._refused: set[str] = set()  # of these, what a stage before the executor has stopped
         self._wished: dict[str, str] = {}  # intent → why, until it is a plan
         self._files: list[IO[Any]] = []
         keys, heard = self.board.keys, self.board.heard
@@ -109,6 +110,8 @@ class Recorder:
         self.plans += 1
         why = self._wished.pop(plan.intent_id, "")
         self._why[plan.plan_id] = why
+        if plan.decision is Decision.BLOCKED:
+            self._refused.add(plan.plan_id)
         self.gates["intent-bridge", plan.eval_type.value, plan.gate.value if plan.gate else "passed"] += 1
         if self._files:
             told = plan.to_fields() | {"why": why}
@@ -118,6 +121,8 @@ class Recorder:
 
     def _permit(self, record: Record) -> None:
         permit = cast("Permit", record)
+        if permit.reason is not None:
+            self._refused.add(permit.plan_id)
         stage = "governor" if permit.issuer is Issuer.GOVERNOR else "position-state-brain"
         self.gates[stage, permit.eval_type.value, permit.reason.value if permit.reason else "passed"] += 1
 
@@ -126,14 +131,11 @@ class Recorder:
         self.take_rows()  # while the plan's reason is still known
         self._why.pop(result.plan_id, None)
         kind = EvalType(result.eval_type).value
-        if result.executed:
-            self.orders += result.order_id is not None
-            self.outcomes[kind, "executed"] += 1
-            return
-        gate = result.gate.value if result.gate else "unknown"
-        self.outcomes[kind, gate] += 1
-        if result.decision is Decision.EXECUTE or gate not in {one for _, _, one in self.gates}:
-            self.gates["intent-executor", kind, gate] += 1
+        self.orders += result.executed and result.order_id is not None
+        self.outcomes[kind, result.gate.value if result.gate else "executed"] += 1
+        if result.plan_id not in self._refused:
+            self.gates["intent-executor", kind, result.gate.value if result.gate else "passed"] += 1
+        self._refused.discard(result.plan_id)
 
     # --- the account -------------------------------------------------------------------------------------------------
 
