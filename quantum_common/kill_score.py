@@ -7,8 +7,8 @@ no component and no weight is negative.
 """
 
 import math
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from quantum_common.state import Ledger, MarketState, PositionSide, Snapshot
 
@@ -27,8 +27,7 @@ AGE_FULL_MS = 24 * 3_600_000
 _SCORE_DIGITS = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True)
-class KillComponents:
+class KillComponents(NamedTuple):
     """The four parts of the score, each None where its input is not known. All are at least zero."""
 
     regime_flip: float | None
@@ -39,18 +38,12 @@ class KillComponents:
     @property
     def missing(self) -> tuple[str, ...]:
         """Return the names of the components without an input, as they stand on a permit."""
-        named = (
-            ("k_regime_flip", self.regime_flip),
-            ("k_sigma_spike", self.sigma_spike),
-            ("k_ts_drop", self.ts_drop),
-            ("k_age_penalty", self.age_penalty),
-        )
-        return tuple(name for name, value in named if value is None)
+        return tuple(f"k_{name}" for name, value in zip(self._fields, self, strict=True) if value is None)
 
     @property
     def score(self) -> float | None:
         """Return K, or None where a component is missing."""
-        return None if self.missing else self.lower_bound
+        return None if None in self else self.lower_bound
 
     @property
     def lower_bound(self) -> float:

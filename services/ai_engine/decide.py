@@ -4,8 +4,6 @@ Exits are decided on at every bar, entries at the closes of the decision interva
 open position is never added to and never turned round: it is left first.
 """
 
-from dataclasses import replace
-
 from quantum_common.exchange.port import SymbolRules
 from quantum_common.ids import intent_id
 from quantum_common.messages import Action, Intent, Side
@@ -71,7 +69,7 @@ def _watched(held: Standing, seen: Seen, ledger: Ledger, policy: Policy, now_ms:
     """Return the position with what its kill score has done to it, and an alarm where it became nervous."""
     kill = kill_of(seen.features, ledger, now_ms)
     memory, alarm = next_nerves(held.memory, kill, policy.exit)
-    return held if memory is held.memory else replace(held, memory=memory), alarm
+    return held if memory is held.memory else held._replace(memory=memory), alarm
 
 
 def _or_nervous(leaving: ExitVerdict, held: Standing, alarm: Alarm | None, policy: Policy) -> ExitVerdict:

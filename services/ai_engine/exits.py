@@ -86,11 +86,11 @@ def _full_close(held: Standing, bar: Bar, features: Features, exits: ExitRules) 
         return _out(ExitReason.TAKE_PROFIT, held.r, exits.take_profit_r)
     if held.bars_held >= exits.time_stop_bars:
         return _out(ExitReason.TIME_STOP, held.bars_held, exits.time_stop_bars)
-    home = Label(held.memory.regime or Label.TREND)
-    likely = features.regime.of(home)
-    gone = features.label is not home and likely < exits.regime_exit_p
-    if features.warm and gone and held.bars_held >= exits.min_hold_bars:
-        return _out(ExitReason.REGIME_CHANGE, likely, exits.regime_exit_p)
+    home = held.memory.regime or Label.TREND
+    if features.warm and features.label != home and held.bars_held >= exits.min_hold_bars:
+        likely = features.regime.of(Label(home))
+        if likely < exits.regime_exit_p:
+            return _out(ExitReason.REGIME_CHANGE, likely, exits.regime_exit_p)
     return None
 
 

@@ -1,7 +1,7 @@
 """What is known of a symbol when its bar has closed, and what becomes of the memory: pure bookkeeping, no opinion."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from quantum_common.exchange.port import Bar, FundingTerms, SymbolRules
 from quantum_common.state import Ledger, Portfolio, PositionSide
@@ -12,8 +12,7 @@ from services.ai_engine.policy import Policy
 from services.ai_engine.stops import on_grid, stop_distance
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What a decision sees. `ledger` is None before the first snapshot, `memory` before the first position, `funding`
     where the exchange has not said it; `fitness` is the model's."""
 
@@ -28,9 +27,9 @@ class Seen:
     fitness: Fitness = FIT
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An open position as the exit policy sees it. `sign` is +1 for a long one; prices in USDT."""
+class Standing(NamedTuple):
+    """An open position as the exit policy sees it. `sign` is +1 for a long one; prices in USDT. In units of the
+    risk, `r` is the profit at the close and `best_r` the best so far."""
 
     side: PositionSide
     sign: int
@@ -43,17 +42,9 @@ class Standing:
     stop_was_set: bool  # before this bar, so that the bar's extremes count against it
     foreign: bool  # taken up on this bar, and no wish of this engine led to it
     bars_held: int
+    r: Decimal
+    best_r: Decimal
     memory: ExitMemory
-
-    @property
-    def r(self) -> Decimal:
-        """Return the profit at the close, in R."""
-        return self.sign * (self.price - self.entry_price) / self.risk
-
-    @property
-    def best_r(self) -> Decimal:
-        """Return the best profit so far, in R."""
-        return self.sign * (self.best_price - self.entry_price) / self.risk
 
 
 def standing(seen: Seen, ledger: Ledger, rules: SymbolRules, policy: Policy) -> Standing:
@@ -85,6 +76,7 @@ def standing(seen: Seen, ledger: Ledger, rules: SymbolRules, policy: Policy) -> 
         price=seen.bar.close, best_price=best, risk=risk, stop_price=stop, stop_was_set=known,
         foreign=not known and wish is None,
         bars_held=(seen.bar.close_ms - memory.since_bar_ms) // policy.interval_ms + 1,
+        r=sign * (seen.bar.close - entry_price) / risk, best_r=sign * (best - entry_price) / risk,
         memory=memory if memory.best_price == best else memory.model_copy(update={"best_price": best}),
     )  # fmt: skip
 

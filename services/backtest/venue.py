@@ -64,6 +64,7 @@ class Venue:
         self.funding_terms = {symbol: self._terms(symbol) for symbol in self.quotes}
         self._booked: dict[str, int] = {}  # symbol → the moment whose book the engine has
         self._marked: dict[str, int] = {}  # and whose prices
+        self._calm = False  # nothing was restless in this minute, and nobody came since
         if balance > 0:
             self.engine.transfer(balance, now_ms())
 
@@ -76,6 +77,7 @@ class Venue:
 
     def come(self, symbol: str) -> None:
         """Given a symbol that is about to be asked for something, bring its book and its prices to the present."""
+        self._calm = False
         moment = self._moment
         if self._booked.get(symbol) == moment:
             return
@@ -118,7 +120,7 @@ class Venue:
     def open_minute(self, minute_ms: int) -> bool:
         """Given the minute that follows, pay the funding that is due, and let its opening prices do what they do.
         Return whether a funding time has passed."""
-        self._minute_ms, self._point = minute_ms, 0
+        self._minute_ms, self._point, self._calm = minute_ms, 0, False
         funds = minute_ms >= self._funding_ms
         if funds:
             self._fund(minute_ms)
@@ -139,8 +141,11 @@ class Venue:
 
     def restless(self) -> list[str]:
         """Return the symbols on which the prices of this minute may do something to the account but move its marks."""
-        exposed = self.exposed()
-        return self.engine.restless({symbol: self._range(symbol) for symbol in exposed}) if exposed else []
+        if self._calm:
+            return []
+        found = self.engine.restless({symbol: self._range(symbol) for symbol in self.exposed()})
+        self._calm = not found
+        return found
 
     def worth(self) -> tuple[float, float]:
         """Return equity and gross exposure at the prices of this moment, as statistics: the engine knows them exactly

@@ -59,11 +59,11 @@ class Triggers:
 
     def within(self, low: Decimal, high: Decimal) -> bool:
         """Given a range of prices, return whether one of them may trigger something; trailing orders always may."""
-        return (
-            any(self.trailing.values())
-            or any(rising[0][0] <= high for rising in self._rising.values() if rising)
-            or any(-falling[0][0] >= low for falling in self._falling.values() if falling)
-        )
+        for kind in WorkingType:
+            rising, falling = self._rising[kind], self._falling[kind]
+            if self.trailing[kind] or (rising and rising[0][0] <= high) or (falling and -falling[0][0] >= low):
+                return True
+        return False
 
     def _place(self, algo: AlgoOrder) -> tuple[list[_Key], _Key]:
         if rises(algo.type, algo.side):

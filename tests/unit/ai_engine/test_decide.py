@@ -44,7 +44,7 @@ def seen(**changed: Any) -> Seen:
         symbol=given.SYMBOL, bar=bar, features=given.features(), ledger=given.ledger(0), portfolio=given.portfolio(),
         memory=None, rules=given.RULES,
     )  # fmt: skip
-    return replace(plain, **changed)
+    return plain._replace(**changed)
 
 
 def decided(policy: Policy = EXPLORE, **changed: Any) -> Verdict:
