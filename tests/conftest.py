@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
@@ -12,6 +13,10 @@ from quantum_common.redis_client import connect_url
 from services.cli import embedded_redis
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# A property is judged by what holds, and not by how long a busy machine took to try it.
+settings.register_profile("quantum", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quantum")
 
 
 @pytest.fixture(scope="session")

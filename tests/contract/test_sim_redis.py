@@ -94,7 +94,7 @@ commands = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(commands, min_size=1, max_size=40))
 def test_any_commands_are_answered_alike_and_leave_the_same(
     redis_process: embedded_redis.EmbeddedRedis, rows: list[tuple[str, ...]]

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given as examples
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from quantum_common.exchange.port import FundingTerms, SymbolRules
@@ -158,7 +157,6 @@ def test_a_wish_is_remembered_with_its_stop() -> None:
     assert (memory.stop_price, memory.risk, memory.quiet_until_ms) == (entry.stop_loss, entry.risk, 2_000)
 
 
-@settings(deadline=None)
 @examples(
     equity=st.floats(1, 1e7), sigma=st.floats(1e-7, 0.2), price=st.floats(0.01, 1e6), atr=st.floats(0, 0.5),
     sign=st.sampled_from([-1.0, 1.0]),

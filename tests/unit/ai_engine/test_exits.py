@@ -242,7 +242,7 @@ def test_a_position_that_is_gone_leaves_a_cooldown() -> None:
     assert rested(wish, 2_000, POLICY) == wish
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @examples(st.lists(st.floats(-0.01, 0.01), min_size=3, max_size=40), st.booleans())
 def test_over_any_path_the_stop_only_tightens_and_stays_clear_of_the_price(moves: list[float], short: bool) -> None:
     ledger = SHORT if short else OPENED
@@ -302,7 +302,7 @@ PATHS = st.lists(st.tuples(st.floats(-0.02, 0.02), st.booleans()), min_size=3, m
 MODEL_POLICY = given.policy(ProfileName.TRADE).serving(24, (given.SYMBOL,), pays=True)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @examples(PATHS, st.booleans(), st.sampled_from([POLICY, MODEL_POLICY]))
 def test_over_any_life_an_exit_never_raises_exposure(
     path: list[tuple[float, bool]], short: bool, policy: Policy
@@ -316,7 +316,7 @@ def test_over_any_life_an_exit_never_raises_exposure(
         assert amount * (1 - fraction) <= amount
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @examples(PATHS, st.booleans(), st.sampled_from([POLICY, MODEL_POLICY]))
 def test_over_any_life_a_stage_that_happened_never_repeats_and_the_time_is_never_overrun(
     path: list[tuple[float, bool]], short: bool, policy: Policy

@@ -129,7 +129,7 @@ def test_a_market_that_falls_silent_for_days_gives_no_nan() -> None:
     assert silent[-1].momentum == (0.0,) * len(MOMENTUM_BARS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @examples(st.lists(st.floats(0.0001, 1e7), min_size=2, max_size=60))
 def test_any_prices_give_finite_features(closes: list[float]) -> None:
     bars = []

@@ -12,7 +12,7 @@ from services.ai_engine.training.scores import auc
 from tests.unit.ai_engine.training import given_rows
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @examples(folds=st.integers(2, 8), horizon=st.integers(60, 240), seed=st.integers(0, 99))
 def test_what_is_learned_ends_a_horizon_before_the_fold_that_judges_it_begins(
     folds: int, horizon: int, seed: int

@@ -297,13 +297,13 @@ WALLETS = st.sampled_from(["300", "5000", "200000"])
 SEEDS, LENGTHS = st.integers(0, 2**32 - 1), st.integers(1, 60)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(WALLETS, SEEDS, LENGTHS)
 def test_whatever_happens_the_books_balance(wallet: str, seed: int, length: int) -> None:
     played(wallet, Script(seed).steps(length))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WALLETS, SEEDS, LENGTHS, st.integers(1, 10))
 def test_a_restart_anywhere_changes_nothing(wallet: str, seed: int, length: int, more: int) -> None:
     script = Script(seed)
@@ -328,7 +328,7 @@ def test_a_restart_anywhere_changes_nothing(wallet: str, seed: int, length: int,
     assert after.engine.positions() == before.engine.positions()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(WALLETS, SEEDS, LENGTHS)
 def test_the_same_calls_give_the_same_events_and_rows(wallet: str, seed: int, length: int) -> None:
     first, second = (played(wallet, Script(seed).steps(length)).engine for _ in range(2))
@@ -339,7 +339,7 @@ def test_the_same_calls_give_the_same_events_and_rows(wallet: str, seed: int, le
 NUMBERS = st.one_of(st.none(), st.decimals(), st.sampled_from([Decimal(n) for n in ("0.1", "1e40", "-0", "50000.1")]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(list(OrderType)), NUMBERS, NUMBERS, NUMBERS, st.text(max_size=40), st.integers())
 def test_no_number_breaks_the_engine(
     kind: OrderType, quantity: Decimal | None, price: Decimal | None, other: Decimal | None, name: str, till: int
