@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 
 from quantum_common.acl import USERS, user_name, users_file
 from quantum_common.keys import Keys
-from quantum_common.settings import Environment
+from quantum_common.settings import CommonSettings, Environment
 from services.cli.complaint import Complaint
 from services.cli.config.agreement import ALLOWLISTS, UNIVERSE
+from services.cli.config.folder import MODELS
 from services.cli.deploy.manifest import Manifest
 from services.cli.deploy.place import CONFIG, REDIS_SOCKET, shipped
 from services.cli.deploy.steps import Kind, Mark, Step, file_step
 from services.cli.deploy.wishes import Wishes
 from services.cli.env_files import FILES
-from services.cli.env_text import active, with_news, with_values
+from services.cli.env_text import active, mentioned, with_news, with_values
 from services.cli.options import Profile
 from services.cli.redis_users import PASSWORD_BYTES
 from services.intent_bridge.settings import EXPLORING
@@ -72,7 +73,7 @@ class SettingsFiles:
         else:
             before = there.read_text(encoding="utf-8")
             edited = not self.manifest.untouched(path, before.encode())
-            text, news = with_news(before, template) if edited else (with_values(template, active(before)), [])
+            text, news = with_news(before, template) if edited else (_renewed(name, before, template), [])
             text = _changed(path, text, self._asked().get(name, {}))
             self.manifest.kinds[path] = Kind.CONFIG
             if not edited:
@@ -171,6 +172,13 @@ class SettingsFiles:
                     Mark.NOTE, path, f"write your API {what} for {self.environment} here (one line, mode 0600): until "
                     f"then intent-executor and position-state-brain do not start",
                 )  # fmt: skip
+
+
+def _renewed(name: str, before: str, template: str) -> str:
+    """Given a file that nobody edited and the one that is shipped now, return that with the values of before. A key
+    that nothing knows any more is left out: with it no service would start."""
+    known = mentioned(template) | {field.upper() for field in MODELS.get(name, CommonSettings).model_fields}
+    return with_values(template, {key: value for key, value in active(before).items() if key in known})
 
 
 def _changed(path: str, text: str, values: Mapping[str, str]) -> str:

@@ -222,6 +222,21 @@ def test_an_upgrade_brings_a_file_that_nobody_edited_up_to_date_with_its_values(
     assert text(image, "redis.conf").endswith("maxclients 100\n")
 
 
+def test_an_upgrade_leaves_out_of_a_file_that_nobody_edited_what_no_service_knows_any_more(
+    image: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    former = tmp_path / "former"
+    shutil.copytree(place.shipped("etc/quantum"), former)
+    with (former / "governor.env").open("a", encoding="utf-8") as file:
+        file.write("\n# A key of the version before.\nGOV_FORMER=1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(settings_files, "shipped", lambda name: former)
+        install(image)
+    assert "GOV_FORMER=1" in text(image, "governor.env")
+    install(image)
+    assert "GOV_FORMER" not in text(image, "governor.env")
+
+
 def test_an_edited_redis_conf_stays_with_the_new_one_beside_it(
     image: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
