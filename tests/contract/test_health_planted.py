@@ -1,6 +1,8 @@
 """The checklist on a real Redis: a healthy pipeline is GO, and each planted trouble is named by its check."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from services.cli.health.check import Check, Level, fit
 from services.cli.health.collect import collect
 from services.cli.health.judge import judge
 from services.cli.health.limits import limits_of
+from services.cli.health.picture import Picture
 from tests.planted import BUILD, KEYS, Planted, planted
 
 __all__ = ["planted"]
@@ -77,6 +80,10 @@ CASES: dict[str, tuple[Break, tuple[str, str], Level]] = {
         lambda p: (p.plan("ETHUSDT", "eth1", 60_000), p.read_all((KEYS.plans, "intent-executor"))),
         ("consumer", "apply.plan/intent-executor"), Level.BAD,
     ),
+    "a cursor is behind the trim": (
+        lambda p: (p.plan("ETHUSDT", "eth1", 900), p.plan("ETHUSDT", "eth2", 800), p.redis.xtrim(KEYS.plans, 0)),
+        ("consumer", "apply.plan/governor"), Level.BAD,
+    ),
     "unlisted symbol": (
         lambda p: (
             p.wish("WAVESUSDT", "wav1", 60_000),
@@ -99,6 +106,49 @@ def test_each_trouble_is_named_by_its_check_and_says_what_to_do(planted: Planted
     found = {(one.name, one.subject): one for one in checklist(planted)}
     assert found[name, subject].level is level
     assert found[name, subject].words
+
+
+# A key of Redis' settings, what it is set to given the bytes in use, the check that finds it, and part of its figure.
+SETTINGS: dict[str, tuple[str, Callable[[int], str | int], str, str]] = {
+    "nothing is kept": ("appendonly", lambda _: "no", "redis_persistence", "appendonly no"),
+    "memory runs out": ("maxmemory", lambda used: used * 10 // 8, "redis_memory", " %"),
+    "memory has no bound": ("maxmemory", lambda _: 0, "redis_memory", "MiB"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_a_redis_that_is_set_wrongly_is_named_with_what_to_set(planted: Planted, case: str) -> None:
+    key, wrong, name, figure = SETTINGS[case]
+    was: Any = planted.redis.config_get(key)
+    memory: Any = planted.redis.info("memory")
+    planted.redis.config_set(key, wrong(memory["used_memory"]))
+    try:
+        found = {one.name: one for one in checklist(planted)}[name]
+    finally:
+        planted.redis.config_set(key, was[key])
+    assert (
+        found.level is Level.WARN
+    )  # BAD where the settings do not allow a relaxed Redis, or memory is all but used up
+    assert figure in found.figure
+    assert key in found.words
+
+
+@pytest.mark.parametrize(
+    ("off", "subject", "figure"),
+    [
+        (lambda picture: replace(picture, redis_offset_ms=-900), "redis", "-900 ms"),
+        (lambda picture: replace(picture, exchange_offset_ms=2_500), "exchange", "+2500 ms"),
+    ],
+)
+def test_a_clock_that_is_off_is_a_warning_that_names_which(
+    planted: Planted, off: Callable[[Picture], Picture], subject: str, figure: str
+) -> None:
+    limits = limits_of("health", None)
+    picture = collect(planted.redis, KEYS, limits.symbols, planted.now_ms - limits.window_ms)
+    found = {(one.name, one.subject): one for one in judge(off(picture), limits, planted.now_ms)}
+    clock = found["clock", subject]
+    assert (clock.level, clock.figure) == (Level.WARN, figure)
+    assert "time service" in clock.words
 
 
 def test_rates_are_of_the_time_that_could_be_read_where_there_is_more_than_that(planted: Planted) -> None:
