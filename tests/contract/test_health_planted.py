@@ -126,9 +126,7 @@ def test_a_redis_that_is_set_wrongly_is_named_with_what_to_set(planted: Planted,
         found = {one.name: one for one in checklist(planted)}[name]
     finally:
         planted.redis.config_set(key, was[key])
-    assert (
-        found.level is Level.WARN
-    )  # BAD where the settings do not allow a relaxed Redis, or memory is all but used up
+    assert found.level is Level.WARN  # these settings allow a relaxed Redis
     assert figure in found.figure
     assert key in found.words
 
