@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from binance import AsyncClient, BinanceSocketManager
 
+from services.cli.process import spawn
 from services.paper_exchange.options import DEMO_KEY, DEMO_SECRET
 from services.paper_exchange.protocol.signature import sign
 
@@ -95,8 +96,7 @@ def start_paper(tmp_path: Path, *options: str, within_s: float = START_WITHIN_S)
     number = len(list(tmp_path.glob("paper-*.log")))
     port_file, log = tmp_path / f"paper-{number}.port", tmp_path / f"paper-{number}.log"
     command = [sys.executable, "-m", "services.paper_exchange", "--port", "0", "--port-file", str(port_file), *options]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=_environment())
+    process = spawn(command, log, _environment())  # the kernel ends it where the tests are killed
     end_s = time.monotonic() + within_s
     while process.poll() is None and time.monotonic() < end_s:
         if port_file.exists() and port_file.read_text().endswith("\n"):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from services.cli.process import spawn
 from services.cli.redis_link import GONE, RedisAddress, connect
 
 QUANTUM = [sys.executable, "-m", "services.cli"]
@@ -30,10 +31,8 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root, self.folder = root, root / "run"
         self.environ = {**os.environ, "TMPDIR": str(root)}
-        self.process = subprocess.Popen(
-            [*QUANTUM, "up", "--dir", str(self.folder), "--json", "--speed", "240"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environ, start_new_session=True,
-        )  # fmt: skip
+        command = [*QUANTUM, "up", "--dir", str(self.folder), "--json", "--speed", "240"]
+        self.process = spawn(command, None, self.environ)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         done = subprocess.run(
@@ -62,7 +61,7 @@ class Place:
     def close(self) -> None:
         self.process.terminate()
         try:
-            self.process.communicate(timeout=60)
+            self.process.wait(60)
         finally:
             self.process.kill()
 

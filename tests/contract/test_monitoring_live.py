@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from quantum_common import metric_catalogue as catalogue
 from quantum_common.keys import SERVICES
 from quantum_common.metric_catalogue import CATALOGUE, Kind
+from services.cli.process import spawn
 from tests.served import served
 
 QUANTUM = [sys.executable, "-m", "services.cli"]
@@ -55,12 +56,8 @@ class Run:
         self.start("up", "--speed", "60", "--json", "--symbols", "4")
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        log = (self.folder.parent / f"{words[0]}.log").open("wb")
-        process = subprocess.Popen(
-            [*QUANTUM, *words, "--dir", str(self.folder)], stdout=log, stderr=log, env=self.environ,
-            start_new_session=True,
-        )  # fmt: skip
-        log.close()
+        log = self.folder.parent / f"{words[0]}.log"
+        process = spawn([*QUANTUM, *words, "--dir", str(self.folder)], log, self.environ)
         self.started.append(process)
         return process
 

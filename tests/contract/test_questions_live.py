@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from services.cli.complaint import Complaint
+from services.cli.process import spawn
 from tests.asked import ask
 
 QUANTUM = [sys.executable, "-m", "services.cli"]
@@ -32,10 +32,8 @@ class Run:
     def __init__(self, root: Path) -> None:
         self.folder = root / "run"
         self.environ = {**os.environ, "TMPDIR": str(root)}
-        self.process = subprocess.Popen(
-            [*QUANTUM, "up", "--dir", str(self.folder), "--json", "--speed", "240", "--symbols", "4"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environ, start_new_session=True,
-        )  # fmt: skip
+        command = [*QUANTUM, "up", "--dir", str(self.folder), "--json", "--speed", "240", "--symbols", "4"]
+        self.process = spawn(command, None, self.environ)
 
     def ask(self, *words: str) -> tuple[int, str]:
         return ask(*words, "--dir", str(self.folder))
