@@ -22,9 +22,9 @@ def model_findings(folder: ConfigFolder, read: Read) -> Iterator[Finding]:
         return
     from services.ai_engine.wiring import trained_model  # noqa: PLC0415 - brings the exchange's client, half a second
 
-    said = LogCapture()
+    said, of_every_level = LogCapture(), structlog.make_filtering_bound_logger(0)
     try:
-        trained_model(settings, epoch_ms(), structlog.wrap_logger(None, processors=[said]))
+        trained_model(settings, epoch_ms(), structlog.wrap_logger(None, [said], of_every_level))
     except SettingsError as refused:
         yield at(line, str(refused).removeprefix(f"settings: {KEY}: "))
     for entry in said.entries:

@@ -1,12 +1,14 @@
 """`quantum config check`: every mistake is found in one run, at its file and line, with what to do."""
 
 import json
+import logging
 import os
 import re
 import stat
 from pathlib import Path
 
 import pytest
+import structlog
 
 from quantum_common.settings import LIVE_WORDS
 from services.ai_engine.model_files import save_model
@@ -165,6 +167,18 @@ def test_a_model_that_the_engine_would_refuse_is_found_at_its_line(folder: Path,
         name.write_bytes(name.read_bytes() + b" ")
     [one] = found(folder)
     assert str(model) in one.problem
+
+
+def test_what_is_said_of_a_model_is_found_whatever_this_process_logs_elsewhere(folder: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    add(folder, "ai-engine.env", f"AI_MODEL_DIR={model}")
+    save_model(model, given_model.fitted(), given_model.card(symbols=("BTCUSDT",), expires_ms=4_000_000_000_000))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    try:
+        [one] = found(folder)
+    finally:
+        structlog.reset_defaults()
+    assert "does not know these symbols" in one.problem
 
 
 def test_keys_that_are_missing_open_empty_or_the_same_are_found(folder: Path) -> None:
