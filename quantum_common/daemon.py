@@ -24,7 +24,7 @@ from quantum_common.metrics_server import MetricsServer
 from quantum_common.progress import Peer
 from quantum_common.redis_client import UNREACHABLE, connect, why_gone
 from quantum_common.runtime import Runtime, S
-from quantum_common.settings import EXIT_CONFIG, SettingsError, load, shown, without_password
+from quantum_common.settings import EXIT_CONFIG, SettingsError, load_daemon, shown, without_password
 from quantum_common.version import build_id
 
 HEARTBEAT_EVERY_MS = 2_000
@@ -35,7 +35,7 @@ START_PATIENCE_MS = 20_000  # a start that waits for a peer for longer counts as
 def run_daemon(service: str, settings: type[S], start: Callable[[Runtime[S]], Awaitable[None]]) -> NoReturn:
     """Given a service's name, its settings class and its start, run it until a signal. Exits the process."""
     try:
-        values = load(settings, service)
+        values = load_daemon(settings, service)
         if sys.argv[1:] == ["--check"]:
             sys.exit(0)
         runtime = Runtime(

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from quantum_common.log import Log, set_level
-from quantum_common.settings import CommonSettings, SettingsError, load
+from quantum_common.settings import CommonSettings, SettingsError, load_daemon
 from quantum_common.settings_changes import Change, changes, taken_up
 
 S = TypeVar("S", bound=CommonSettings)
@@ -30,9 +30,9 @@ class Reloaded(Generic[S]):
 def reread(old: S, service: str) -> Reloaded[S]:
     """Given what a service runs with, read its files anew and return what it runs with from now on.
 
-    Raise SettingsError where a file is wrong, or where the new hot values do not go with the old cold ones.
+    Raise SettingsError where a file is wrong or gone, or where the new hot values do not go with the old cold ones.
     """
-    new = load(type(old), service)
+    new = load_daemon(type(old), service)
     mixed = taken_up(old, new)
     try:
         type(old).model_validate(dict(mixed))

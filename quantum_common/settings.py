@@ -188,6 +188,22 @@ def load(settings: type[_Settings], service: str, environ: Mapping[str, str] | N
         raise SettingsError(_explain(error, settings.model_fields, found)) from None
 
 
+def load_daemon(settings: type[_Settings], service: str) -> _Settings:
+    """As `load`, for what trades: its two files must be there. Without them every key would have its default, and a
+    mistyped folder would read as a paper account that waits for ever. Raise SettingsError."""
+    folder = config_dir()
+    if not folder.is_dir():
+        do = "set QUANTUM_CONFIG_DIR to the folder of the env files, or have quantum deploy make /etc/quantum"
+        raise SettingsError(f"{folder}: no such folder; {do}")
+    for file in (COMMON_FILE, f"{service}.env"):
+        if not (folder / file).is_file():
+            raise SettingsError(
+                f"{folder / file}: no such file; take it from etc/quantum, or correct QUANTUM_CONFIG_DIR; an empty "
+                "file stands for the defaults"
+            )
+    return load(settings, service)
+
+
 def _read_file(path: Path, known: set[str]) -> dict[str, tuple[str, _Origin]]:
     """Given an env file, return its keys with their values and lines; a missing file has none."""
     if not path.exists():

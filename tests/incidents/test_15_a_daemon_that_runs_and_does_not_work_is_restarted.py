@@ -55,6 +55,8 @@ def start(
     """Start a tiny daemon that works, or hangs in one of its ways; it is killed at the end, by its pid."""
     running: list[subprocess.Popen[str]] = []
     (tmp_path / "tiny.py").write_text(TINY)
+    (tmp_path / "common.env").touch()
+    (tmp_path / "tiny.env").touch()
 
     def begin(mode: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -75,6 +75,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a tiny daemon as a process of its own; it is stopped at the end, by its pid."""
     running: list[subprocess.Popen[str]] = []
     (tmp_path / "tiny.py").write_text(TINY)
+    (tmp_path / "common.env").touch()
+    (tmp_path / "tiny.env").touch()
 
     def begin(url: str, mode: str = "serves", **environ: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -262,6 +264,7 @@ def test_a_check_says_whether_the_settings_are_right_and_starts_nothing(
     tmp_path: Path, line: str, expected: int
 ) -> None:
     (tmp_path / "common.env").write_text(f"{line}\n")
+    (tmp_path / "governor.env").touch()
     checked = subprocess.run(
         [sys.executable, "-m", "services.governor", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=60,
         env={**os.environ, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path)}, check=False,

@@ -18,6 +18,8 @@ ALLOWED = "intent_bridge_allowlist"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the env files."""
     monkeypatch.setenv("QUANTUM_CONFIG_DIR", str(tmp_path))
+    for name in ("common", "intent-bridge"):
+        (tmp_path / f"{name}.env").touch()
     return tmp_path
 
 
@@ -52,6 +54,12 @@ def test_the_hot_is_taken_up_and_the_cold_waits(folder: Path) -> None:
 def test_a_wrong_file_is_refused_by_file_and_line(folder: Path) -> None:
     (folder / "intent-bridge.env").write_text("INTENT_BRIDGE_ALLOWLIST=BTCUSDT\nINTENT_BRIDGE_ADDS_MAX=many\n")
     with pytest.raises(SettingsError, match=r"intent-bridge\.env:2: INTENT_BRIDGE_ADDS_MAX=many"):
+        reread(running(), "intent-bridge")
+
+
+def test_a_file_that_has_gone_is_not_an_order_to_take_the_defaults(folder: Path) -> None:
+    (folder / "common.env").unlink()
+    with pytest.raises(SettingsError, match=r"common\.env: no such file"):
         reread(running(), "intent-bridge")
 
 

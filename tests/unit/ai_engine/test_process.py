@@ -18,6 +18,8 @@ def test_a_setting_that_cannot_be_used_stops_the_unit_with_one_line(
     tmp_path: Path, environ: dict[str, str], complaint: str
 ) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AI_", "QUANTUM_"))}
+    for name in ("common", "ai-engine"):
+        (tmp_path / f"{name}.env").touch()
     ended = subprocess.run(
         [sys.executable, "-m", "services.ai_engine"],
         env=kept | {"QUANTUM_CONFIG_DIR": str(tmp_path)} | environ,
