@@ -100,7 +100,7 @@ class ModelCard(CardPart):
     # what it was worth
     cost_bps: Annotated[float, Field(ge=0.0)]  # a round trip without funding
     margin_bps: Annotated[float, Field(ge=0.0)]
-    funding: bool  # whether rates were given
+    funding: bool  # whether rates of every symbol were given
     worth: Worth
     baselines: tuple[Baseline, ...]
     pays: bool

@@ -20,6 +20,20 @@ DECILES = np.arange(1, 10) / 10.0
 FIRST, EVERY, HOLD, FLAT = "first strategy", "every signal", "buy and hold", "flat"
 
 
+class Bars(NamedTuple):
+    """What a model learned from: each symbol's series, and the digest of the leader's bars, empty where nobody led."""
+
+    symbols: Sequence[str]
+    series: Sequence[Series]
+    leader_digest: str
+
+    @property
+    def hash(self) -> str:
+        """Return the SHA-256 of the names and bars, in hex: the leader's too, which moves inputs of all the others."""
+        parts = [f"{name}{one.digest}" for name, one in zip(self.symbols, self.series, strict=True)]
+        return hashlib.sha256("".join([*parts, self.leader_digest]).encode()).hexdigest()
+
+
 class Made(NamedTuple):
     """When a model was made, and until when it may be used. Epoch milliseconds."""
 
@@ -30,13 +44,13 @@ class Made(NamedTuple):
 def card_of(
     trained: Trained,
     rows: Rows,
-    series: Sequence[Series],
-    symbols: Sequence[str],
+    bars: Bars,
     plan: Plan,
     funding: Funding,
     made: Made,
 ) -> ModelCard:
     """Given a trained model and what it was trained on, return its card."""
+    symbols, series = bars.symbols, bars.series
     believed, fitted = trained.believed, trained.fitted
     judged = rows.where(believed.places)
     scaled = judged.move / judged.sigma
@@ -50,8 +64,7 @@ def card_of(
     return ModelCard(
         name=NAME, version=f"{NAME}-1-{fitted.hash[:8]}", model_hash=fitted.hash, trained_ms=made.trained_ms,
         expires_ms=made.expires_ms, seed=plan.seed,
-        data_hash=hashlib.sha256("".join(f"{name}{one.digest}" for name, one in zip(symbols, series, strict=True))
-                                 .encode()).hexdigest(),
+        data_hash=bars.hash,
         from_ms=min(one.from_ms for one in series), until_ms=max(one.until_ms for one in series),
         symbols=tuple(symbols), leader=plan.leader, bars=sum(one.bars for one in series),
         missing_bars=sum(one.missing for one in series), rows=len(rows), decision_ms=plan.decision_ms,
@@ -65,7 +78,7 @@ def card_of(
         information_coefficient=scores.information_coefficient(believed.logits, scaled),
         confidence_max=float(np.maximum(believed.p_up, 1.0 - believed.p_up).max()),
         qlike=trained.qlike, qlike_plain=trained.qlike_plain, slope=fitted.slope, haircut=fitted.haircut,
-        cost_bps=plan.cost_bps, margin_bps=plan.margin_bps, funding=bool(funding), worth=worth,
+        cost_bps=plan.cost_bps, margin_bps=plan.margin_bps, funding=len(funding) == len(symbols), worth=worth,
         baselines=baselines(judged, believed.logits, plan, funding), pays=pays,
         words=verdict(worth, slope, fitted.slope, gate), files={},
     )  # fmt: skip

@@ -61,13 +61,20 @@ def pooled(parts: Sequence[Series]) -> Rows:
     return whole.where(np.lexsort((whole.symbol, whole.time_ms)))
 
 
-def leader_notes(bars: Iterable[Bar], plan: Plan) -> LeaderNotes:
-    """Given the leader's bars, return where it stood whenever the others will ask. Raise TrainingFault."""
+def leader_notes(bars: Iterable[Bar], plan: Plan) -> tuple[LeaderNotes, str]:
+    """Given the leader's bars, return where it stood whenever the others will ask, and the bars' digest. Raise
+    TrainingFault."""
     leader = Leader(plan.leader, kept=None)
-    engine = SymbolFeatures(MINUTE_MS, plan.decision_ms, leader)
+    engine, digest = SymbolFeatures(MINUTE_MS, plan.decision_ms, leader), hashlib.sha256()
     for bar in bars:
         _updated(engine, bar)
-    return leader.notes
+        digest.update(_line(bar))
+    return leader.notes, digest.hexdigest()
+
+
+def _line(bar: Bar) -> bytes:
+    """Given a bar, return what a digest takes of it: a line of times and prices, whatever file it came from."""
+    return f"{bar.open_ms},{bar.open},{bar.high},{bar.low},{bar.close},{bar.volume}\n".encode()
 
 
 def _updated(engine: SymbolFeatures, bar: Bar) -> Updated:
@@ -109,7 +116,7 @@ def series_of(number: int, bars: Iterable[Bar], plan: Plan, notes: LeaderNotes |
     engine, taken, digest = SymbolFeatures(MINUTE_MS, plan.decision_ms, leader), _Taken(), hashlib.sha256()
     for bar in bars:
         taken.add(bar, _updated(engine, bar), first)
-        digest.update(f"{bar.open_ms},{bar.open},{bar.high},{bar.low},{bar.close},{bar.volume}\n".encode())
+        digest.update(_line(bar))
     if not taken.end_ms:
         raise TrainingFault("a symbol has no bars in that time; give other times, or fetch its file anew")
     rows = _labelled(number, taken, plan)

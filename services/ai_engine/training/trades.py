@@ -5,6 +5,7 @@ Plain on purpose. Stops, partial profits and the portfolio belong to the engine,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from services.ai_engine.card import Worth
 from services.ai_engine.training.plan import Plan
 from services.ai_engine.training.rows import Floats, Integers, Rows
 
-RESAMPLES = 2000
+RESAMPLES = 10_000
 TRADES_MIN, DAYS_MIN = 20, 5  # below, an interval would pretend to know
 NOTHING = Worth(trades=0, gross_bps=None, net_bps=None, net_total_bps=0.0, low_bps=None, high_bps=None)
 
@@ -101,7 +102,9 @@ def funding_bps(rows: Rows, plan: Plan, funding: Funding) -> Floats:
 def interval_of(net: Floats, time_ms: Integers, seed: int) -> tuple[float | None, float | None]:
     """Given each trade's result and time, return the 95 % interval of the mean from a bootstrap over whole days.
 
-    Trades of one day share its market, so days are drawn and not trades. None where there are too few of either.
+    Trades of one day share its market, so days are drawn and not trades. Percentiles of few days lie too close and
+    are taken further out, as Student's t is wider than the normal (Hesterberg 2015, the expanded percentile
+    interval). None where there are too few of either.
     """
     days, place = np.unique(time_ms // DAY_MS, return_inverse=True)
     if len(net) < TRADES_MIN or len(days) < DAYS_MIN:
@@ -109,5 +112,21 @@ def interval_of(net: Floats, time_ms: Integers, seed: int) -> tuple[float | None
     sums, counts = np.bincount(place, net), np.bincount(place)
     drawn = np.random.default_rng(seed).integers(0, len(days), (RESAMPLES, len(days)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
+    tail = tail_of(len(days))
+    low, high = np.quantile(means, (tail, 1.0 - tail))
     return float(low), float(high)
+
+
+def tail_of(days: int) -> float:
+    """Given how many days are drawn from, return the share of the means to leave out at each end for 95 %.
+
+    Student's quantile is Abramowitz and Stegun's series 26.7.5, good to three digits from four degrees of freedom on.
+    """
+    z, freedom = NormalDist().inv_cdf(0.975), days - 1
+    student = (
+        z
+        + (z**3 + z) / (4.0 * freedom)
+        + (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / (96.0 * freedom**2)
+        + (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / (384.0 * freedom**3)
+    )
+    return NormalDist().cdf(-student * (days / freedom) ** 0.5)

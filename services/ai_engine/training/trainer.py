@@ -120,13 +120,10 @@ def _variances(learned: Learned, rows: Rows, plan: Plan) -> Floats:
     return np.square(np.array(sigmas, dtype=np.float64)) / plan.horizon_bars
 
 
-def sigma_h(rows: Rows, judged: Sequence[Judged], places: Integers, variance: Floats, plan: Plan) -> Floats:
-    """Given what was judged before, return the horizon's volatility of some rows: forecast, or the plain average of
-    squares where that was the better one."""
-    plain = rows.sigma[places] ** 2
-    before = joined([one.places for one in judged])
-    chosen = variance if forecasts_better(rows, before, np.concatenate([one.variance for one in judged])) else plain
-    return np.sqrt(chosen * plan.horizon_bars)
+def sigma_h(rows: Rows, places: Integers, variance: Floats, plan: Plan, *, forecast: bool) -> Floats:
+    """Given whether forecasts are the better ones and those of some rows, return the volatility of these rows' horizon:
+    as forecast, or as the plain average of squares has it."""
+    return np.sqrt((variance if forecast else rows.sigma[places] ** 2) * plan.horizon_bars)
 
 
 def forecasts_better(rows: Rows, places: Integers, variance: Floats) -> bool:
@@ -141,11 +138,12 @@ def _believed(rows: Rows, earlier: Sequence[Judged], now: Judged, fold: Fold, pl
     variance = np.concatenate([one.variance for one in earlier])
     known = known_before(rows.time_ms[places], fold.from_ms, plan, embargo=False)
     past, said = places[known], logits[known]
+    forecast = forecasts_better(rows, past, variance[known])
     slope = platt(said, rows.move[past])
-    wide = sigma_h(rows, earlier, past, variance[known], plan)
+    wide = sigma_h(rows, past, variance[known], plan, forecast=forecast)
     haircut = haircut_of(moves_expected(probabilities(said, slope), wide), wide, rows.move[past])
     p_up = probabilities(now.logits, slope)
-    expected = haircut * moves_expected(p_up, sigma_h(rows, earlier, now.places, now.variance, plan))
+    expected = haircut * moves_expected(p_up, sigma_h(rows, now.places, now.variance, plan, forecast=forecast))
     return Believed(now.places, now.logits, p_up, expected * 10_000.0)
 
 
@@ -164,14 +162,15 @@ def _whole(
     """Given everything, calibrate the model of all rows by every judged one."""
     places, logits = joined([one.places for one in judged]), np.concatenate([one.logits for one in judged])
     variance = np.concatenate([one.variance for one in judged])
+    forecast = forecasts_better(rows, places, variance)
     slope = platt(logits, rows.move[places])
-    wide = sigma_h(rows, judged, places, variance, plan)
+    wide = sigma_h(rows, places, variance, plan, forecast=forecast)
     fitted = Fitted(
         horizon_bars=plan.horizon_bars,
         members=learned.members,
         slope=slope,
         haircut=haircut_of(moves_expected(probabilities(logits, slope), wide), wide, rows.move[places]),
-        volatility=learned.volatility if forecasts_better(rows, places, variance) else None,
+        volatility=learned.volatility if forecast else None,
     )
     realised = rows.variance[places]
     return Trained(fitted, believed, folds, qlike(variance, realised), qlike(rows.sigma[places] ** 2, realised))

@@ -8,7 +8,7 @@ _RULE = "-" * 78
 
 def page(card: ModelCard) -> str:
     """Given a card, return it as text of 78 columns."""
-    paid = " and funding" if card.funding else " (no funding given)"
+    paid = " and funding" if card.funding else " (funding not known of every symbol)"
     lines = [
         f"model {card.version}",
         _RULE,

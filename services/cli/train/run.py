@@ -20,7 +20,7 @@ from quantum_common.clock import epoch_ms
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.model_files import ModelRefused, save_model
 from services.ai_engine.momentum_model import MomentumModel
-from services.ai_engine.training.evidence import Made, card_of
+from services.ai_engine.training.evidence import Bars, Made, card_of
 from services.ai_engine.training.learners import lightgbm_or_fault
 from services.ai_engine.training.plan import Plan, TrainingFault
 from services.ai_engine.training.rows import LeaderNotes, Rows, Series, leader_notes, pooled, series_of
@@ -137,15 +137,17 @@ def _require_room(out: Path) -> None:
 def _train(order: Order, files: dict[str, Path], run: Map, teller: Teller) -> Training:
     seconds, symbols = dict[str, float](), list(files)
     with timed(seconds, "features"):
-        plan, series = _features(order, files, run, teller)
+        plan, series, leader_digest = _features(order, files, run, teller)
         rows = pooled(series)
     with timed(seconds, "folds"), teller.phase("folds", plan.folds + 2) as tick:
         trained = train(rows, plan, run, tick)
     with timed(seconds, "card"):
         funding = funding_of(order.folder, symbols)
-        now_ms = epoch_ms()
+        if bare := [name for number, name in enumerate(symbols) if number not in funding]:
+            teller.say(f"no funding rates of {', '.join(bare)}: the card counts none for them")
+        bars, now_ms = Bars(symbols, series, leader_digest), epoch_ms()
         made = Made(now_ms, now_ms + order.expires_ms)
-        model = save_model(order.out, trained.fitted, card_of(trained, rows, series, symbols, plan, funding, made))
+        model = save_model(order.out, trained.fitted, card_of(trained, rows, bars, plan, funding, made))
     return Training(model, trained, rows, plan, funding, seconds)
 
 
@@ -157,9 +159,9 @@ def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     seconds[phase] = time.perf_counter() - begun
 
 
-def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) -> tuple[Plan, list[Series]]:
-    """Given the files, return every symbol's rows, and the plan with the leader that there is."""
-    plan, notes = order.plan, None
+def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) -> tuple[Plan, list[Series], str]:
+    """Given the files, return the plan with the leader that there is, every symbol's rows, and the leader's digest."""
+    plan, notes, leader_digest = order.plan, None, ""
     leads = bar_files(order.folder).get(plan.leader)  # whether or not it is trained on
     if leads is None:
         teller.say(f"no bars of {plan.leader} in {order.folder}: the model learns without a leader")
@@ -167,7 +169,7 @@ def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) ->
     series: list[Series] = []
     with teller.phase("features", len(files) + 1) as tick:
         if leads is not None:
-            notes = leader_notes(bars_of(leads, plan.leader, order.span), plan)
+            notes, leader_digest = leader_notes(bars_of(leads, plan.leader, order.span), plan)
         tick()
         tasks = [
             FeatureTask(number, name, path, order.span, plan, notes)
@@ -179,7 +181,7 @@ def _features(order: Order, files: dict[str, Path], run: Map, teller: Teller) ->
     for name, one in zip(files, series, strict=True):
         if one.missing:
             teller.say(f"{name}: {one.missing} minutes are missing; decision bars that need them are left out")
-    return plan, series
+    return plan, series, leader_digest
 
 
 def feature_pass(task: FeatureTask) -> Series:

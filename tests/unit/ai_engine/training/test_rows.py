@@ -25,7 +25,7 @@ def said(features: Features) -> Signal | None:
 
 
 def series(bars: list[Bar], plan: Plan = PLAN) -> Series:
-    return series_of(3, bars, plan, leader_notes(LEADER_BARS, plan), said)
+    return series_of(3, bars, plan, leader_notes(LEADER_BARS, plan)[0], said)
 
 
 def test_a_row_is_what_the_engine_saw_and_what_followed() -> None:
@@ -84,11 +84,12 @@ def test_a_contradictory_bar_and_one_out_of_order_are_faults_by_name() -> None:
 def test_the_digest_is_that_of_every_bar() -> None:
     changed = [*BARS[:-1], replace(BARS[-1], volume=Decimal(77))]
     assert series(BARS).digest == series(list(BARS)).digest != series(changed).digest
+    assert leader_notes(BARS, PLAN)[1] == series(BARS).digest != leader_notes(changed, PLAN)[1]
 
 
 def test_rows_of_several_symbols_are_in_order_of_time() -> None:
     one = series(BARS)
-    other = series_of(1, LEADER_BARS, PLAN, leader_notes(LEADER_BARS, PLAN), said)
+    other = series_of(1, LEADER_BARS, PLAN, leader_notes(LEADER_BARS, PLAN)[0], said)
     rows = pooled([one, other])
     keys = list(zip(rows.time_ms.tolist(), rows.symbol.tolist(), strict=True))
     assert keys == sorted(keys)

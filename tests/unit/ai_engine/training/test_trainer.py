@@ -9,7 +9,7 @@ import pytest
 from services.ai_engine.card import ModelCard
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.inputs import INPUT_NAMES
-from services.ai_engine.training.evidence import Made, card_of, verdict
+from services.ai_engine.training.evidence import Bars, Made, card_of, verdict
 from services.ai_engine.training.rows import Rows, Series
 from services.ai_engine.training.scores import auc
 from services.ai_engine.training.trades import NOTHING
@@ -35,7 +35,7 @@ def result(rows: Rows) -> Result:
     trained = train(rows, PLAN)
     last = int(rows.time_ms[-1])
     series = Series(rows, len(rows) * 15, 0, int(rows.time_ms[0]), last, "0" * 64)
-    return Result(rows, trained, card_of(trained, rows, [series], ["BTCUSDT"], PLAN, {}, MADE))
+    return Result(rows, trained, card_of(trained, rows, Bars(["BTCUSDT"], [series], ""), PLAN, {}, MADE))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,25 @@ def test_no_later_row_changes_what_was_believed_of_an_earlier_fold(planted: Resu
     before = ~np.isin(again.places, last.judge)
     assert again.p_up[before].tolist() == planted.trained.believed.p_up[before].tolist()
     assert again.expected_bps.tolist() == planted.trained.believed.expected_bps.tolist()
+
+
+def test_no_label_that_ends_within_a_fold_chooses_the_volatility_it_is_judged_by(planted: Result) -> None:
+    """Rows whose horizon reaches into the last fold get another realised variance: nothing there may change."""
+    last, rows = planted.trained.folds[-1], planted.rows
+    overlaps = (rows.time_ms < last.from_ms) & (rows.time_ms + PLAN.horizon_ms > last.from_ms)
+    assert overlaps.any()
+    variance = np.where(overlaps, rows.variance * 1e6, rows.variance)
+    again = train(replace(rows, variance=variance), PLAN).believed
+    judged = np.isin(again.places, last.judge)
+    assert again.expected_bps[judged].tolist() == planted.trained.believed.expected_bps[judged].tolist()
+
+
+def test_the_hash_of_the_data_is_that_of_the_leader_s_bars_too(planted: Result) -> None:
+    series = Series(planted.rows, 1, 0, 0, 1, "0" * 64)
+    one = Bars(["ETHUSDT"], [series], "a" * 64)
+    assert one.hash == one._replace().hash
+    assert one.hash != one._replace(leader_digest="b" * 64).hash
+    assert one.hash != one._replace(symbols=["XRPUSDT"]).hash
 
 
 def test_the_engine_says_live_what_was_believed_in_training(planted: Result) -> None:

@@ -130,7 +130,7 @@ def test_the_card_of_a_changed_model_is_refused(model: Path, tmp_path: Path) -> 
 def test_a_page_fits_a_terminal_and_names_everything() -> None:
     text = page(given_model.card())
     assert max(map(len, text.splitlines())) <= 110
-    for words in ("nothing beats its costs", "BTCUSDT", "AUC 0.5300", "Platt slope 0.80", "no funding given"):
+    for words in ("nothing beats its costs", "BTCUSDT", "AUC 0.5300", "Platt slope 0.80", "funding not known"):
         assert words in text
 
 
