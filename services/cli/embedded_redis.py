@@ -18,6 +18,7 @@ from services.cli.append_only import CannotMend, mend
 from services.cli.process import spawn
 
 Fsync = Literal["always", "everysec", "no"]
+PORTS_TRIED = 5
 SOCKET_FILE = "redis.sock"
 
 CONFIGURATION = """\
@@ -87,19 +88,32 @@ def start(
 ) -> EmbeddedRedis:
     """Given a folder for its data, start the server, with the users of an ACL file if given; return it once it answers.
 
-    Data of an earlier run in the folder is taken up. Raise EmbeddedRedisError where it does not answer in time.
+    Data of an earlier run in the folder is taken up. A port of our own choice that is taken meanwhile is chosen anew.
+    Raise EmbeddedRedisError where it does not answer in time.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
     path = folder / SOCKET_FILE
     if len(str(path)) > 100:  # the system's limit for a unix socket's path is 107 bytes
         raise EmbeddedRedisError(f"{path}: too long for a unix socket; choose a shorter folder")
+    _mend(folder)
+    log = folder / "redis.log"
+    for _ in range(PORTS_TRIED if not port else 1):
+        begins = log.stat().st_size if log.is_file() else 0
+        text = CONFIGURATION.format(port=(chosen := port or free_port()), socket=path, folder=folder, fsync=fsync)
+        text += f"aclfile {users}\n" if users is not None else ""
+        if (server := _attempt(folder, path, chosen, text, wait_s)) is not None:
+            return server
+        if not _port_was_taken(log, begins):
+            break
+    raise EmbeddedRedisError(f"redis did not come up; see {log}")
+
+
+def _attempt(folder: Path, path: Path, port: int, text: str, wait_s: float) -> EmbeddedRedis | None:
+    """Given a configuration's text, start a server on it; return it once it answers, None where it does not."""
     path.unlink(missing_ok=True)
     configuration = folder / "redis.conf"
-    text = CONFIGURATION.format(port=port, socket=path, folder=folder, fsync=fsync)
-    configuration.write_text(text + (f"aclfile {users}\n" if users is not None else ""), encoding="utf-8")
-    _mend(folder)
+    configuration.write_text(text, encoding="utf-8")
     process = spawn([str(_binary.get_binary_path()), str(configuration)], log=None)
     server = EmbeddedRedis(process, folder, path, port)
     deadline = time.monotonic() + wait_s
@@ -108,7 +122,17 @@ def start(
             return server
         time.sleep(0.01)
     server.stop()
-    raise EmbeddedRedisError(f"redis did not come up; see {folder / 'redis.log'}")
+    return None
+
+
+def _port_was_taken(log: Path, begins: int) -> bool:
+    """Return whether the log says so, from where it stood before: between our look and the server's, another may have
+    taken a port that was free."""
+    if not log.is_file():
+        return False
+    with log.open("rb") as stream:
+        stream.seek(begins)
+        return b"Address already in use" in stream.read()
 
 
 def _mend(folder: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -27,24 +27,28 @@ def spawn(
 
     Call it from the main thread: the kernel binds the child to the thread that started it.
     """
-    parent = os.getpid()
-
-    def bind_to_parent() -> None:
-        if _LIBC is not None:
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the binding stood
-            os._exit(1)
-
     output = open(log, "ab") if log is not None else None  # noqa: PTH123, SIM115 - closed below, after the child has it
     try:
         return subprocess.Popen(  # noqa: S603 - our own words
             list(command), stdin=subprocess.DEVNULL, stdout=output or subprocess.DEVNULL,
             stderr=subprocess.STDOUT if output else subprocess.DEVNULL, env=environ,
-            start_new_session=True, preexec_fn=bind_to_parent,  # noqa: PLW1509 - we run no threads
+            start_new_session=True, preexec_fn=bound_to(os.getpid()),  # noqa: PLW1509 - we run no threads
         )  # fmt: skip
     finally:
         if output is not None:
             output.close()
+
+
+def bound_to(parent: int) -> Callable[[], None]:
+    """Given the process id of a parent, return what its child does first so that it cannot outlive it."""
+
+    def bind() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # the parent died before the binding stood
+            os._exit(1)
+
+    return bind
 
 
 def last_words(log: Path) -> str:

@@ -23,6 +23,7 @@ from redis import Redis
 from quantum_common.keys import Keys
 from services.paper_exchange.market.bars import MINUTE_MS, MinuteBars
 from services.paper_exchange.market.prices import path_price
+from tests.piped import piped
 
 KEYS = Keys()
 POINTS = 4
@@ -49,10 +50,7 @@ class SteppedRun:
             str(folder), "--json", "--appendfsync", "everysec", "--exchange-option", "hold", "--exchange-option",
             f"warmup={warm}", "--exchange-option", "weight-limit=100000000",
         ]  # fmt: skip
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-            env={**os.environ, "P33_SNAPSHOT_EVERY_MS": str(SNAPSHOT_EVERY_MS), **environ},
-        )  # fmt: skip
+        process = piped(command, {**os.environ, "P33_SNAPSHOT_EVERY_MS": str(SNAPSHOT_EVERY_MS), **environ})
         run = cls(folder, process, bars, warm)
         try:
             run._wait_for(lambda: (folder / "run.json").is_file() and run._redis_port() > 0)

@@ -121,8 +121,8 @@ def test_a_redis_that_is_set_wrongly_is_named_with_what_to_set(planted: Planted,
     key, wrong, name, figure = SETTINGS[case]
     was: Any = planted.redis.config_get(key)
     memory: Any = planted.redis.info("memory")
-    planted.redis.config_set(key, wrong(memory["used_memory"]))
     try:
+        planted.redis.config_set(key, wrong(memory["used_memory"]))
         found = {one.name: one for one in checklist(planted)}[name]
     finally:
         planted.redis.config_set(key, was[key])

@@ -142,8 +142,8 @@ CAUSES: dict[str, tuple[Plant, str, str, bool]] = {
 def test_what_stops_every_symbol_is_the_first_line(planted: Planted, case: str) -> None:
     plant, begins, holds, exits_pass = CAUSES[case]
     memory: Any = planted.redis.config_get("maxmemory")
-    plant(planted)
     try:
+        plant(planted)
         status, text = ask("why")
         told = ask_json("why")[1]
     finally:

@@ -20,6 +20,7 @@ from services.cli.embedded_redis import EmbeddedRedis
 from services.cli.env_files import write_secret
 from tests.contract.chain import KEYS, Chain
 from tests.paper import API_KEY, API_SECRET, PaperProcess, start_paper
+from tests.piped import piped
 from tests.unit.intent_executor.scripted import permit, plan
 from tests.unit.position_state_brain.scripted import SYMBOL
 
@@ -92,10 +93,7 @@ def _start_executor(folder: Path, redis_url: str, paper_url: str) -> subprocess.
         f"EXECUTOR_MODE=shadow\nINTENT_EXECUTOR_ALLOWLIST={SYMBOL},BTCUSDT\nINTENT_EXECUTOR_STOPS_EVERY_MS=500\n"
     )
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("QUANTUM_", "EXECUTOR_"))}
-    return subprocess.Popen(
-        [sys.executable, "-m", "services.intent_executor"], env={**environ, "QUANTUM_CONFIG_DIR": str(folder)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    return piped([sys.executable, "-m", "services.intent_executor"], {**environ, "QUANTUM_CONFIG_DIR": str(folder)})
 
 
 async def _wait_for(redis: Redis, key: str) -> None:

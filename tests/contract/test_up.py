@@ -17,6 +17,7 @@ import pytest
 from services.cli import embedded_redis
 from services.cli.redis_link import RedisAddress, connect
 from tests.conftest import SHARED
+from tests.piped import piped
 
 DAEMONS = {"position-state-brain", "governor", "intent-executor", "intent-bridge", "ai-engine"}
 EVERYTHING = {"redis", "paper-exchange", *DAEMONS}
@@ -41,10 +42,7 @@ def start(place: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def run(*options: str, **environ: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [*QUANTUM, "up", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "TMPDIR": str(place), **environ}, start_new_session=True,
-        )  # fmt: skip
+        process = piped([*QUANTUM, "up", *options], {**os.environ, "TMPDIR": str(place), **environ})
         started.append(process)
         return process
 

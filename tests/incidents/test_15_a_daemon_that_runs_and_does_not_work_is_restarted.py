@@ -19,6 +19,7 @@ from quantum_common.progress import STUCK_AFTER_MS
 from quantum_common.stream import Consumer, Message
 from services.cli import embedded_redis
 from tests.manager import until_told
+from tests.piped import piped
 
 ROOT = Path(__file__).resolve().parents[2]
 STREAM = "quantum:stream:apply.plan"
@@ -59,11 +60,11 @@ def start(
     (tmp_path / "tiny.env").touch()
 
     def begin(mode: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, str(tmp_path / "tiny.py"), mode], text=True, stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path),
-                 "QUANTUM_REDIS_URL": redis_server.url, "QUANTUM_DURABILITY": "relaxed",
-                 "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"},
+        process = piped(
+            [sys.executable, str(tmp_path / "tiny.py"), mode],
+            {**os.environ, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path),
+             "QUANTUM_REDIS_URL": redis_server.url, "QUANTUM_DURABILITY": "relaxed",
+             "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"},
         )  # fmt: skip
         running.append(process)
         return process
@@ -71,9 +72,7 @@ def start(
     yield begin
     for process in running:
         process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
+        process.communicate()
 
 
 def starves(manager: socket.socket, for_s: float) -> bool:

@@ -28,6 +28,7 @@ from quantum_common.runtime import Runtime
 from quantum_common.settings import CommonSettings
 from services.cli import embedded_redis
 from tests.manager import until_told
+from tests.piped import piped
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = """
@@ -79,10 +80,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     (tmp_path / "tiny.env").touch()
 
     def begin(url: str, mode: str = "serves", **environ: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, str(tmp_path / "tiny.py"), mode], cwd=ROOT, text=True, stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path), "QUANTUM_REDIS_URL": url,
-                 "QUANTUM_DURABILITY": "relaxed", **environ},
+        process = piped(
+            [sys.executable, str(tmp_path / "tiny.py"), mode],
+            {**os.environ, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path), "QUANTUM_REDIS_URL": url,
+             "QUANTUM_DURABILITY": "relaxed", **environ}, ROOT,
         )  # fmt: skip
         running.append(process)
         return process

@@ -20,11 +20,13 @@ RELAXED = CommonSettings(quantum_durability=Durability.RELAXED)
 async def durable(redis: Redis) -> AsyncIterator[Redis]:
     """A Redis that is set as wanted, and as before afterwards."""
     before = await redis.config_get(*WANTED)
-    for name, wanted in WANTED.items():
-        await redis.config_set(name, wanted)
-    yield redis
-    for setting, was in before.items():
-        await redis.config_set(setting or "", was or "")
+    try:
+        for name, wanted in WANTED.items():
+            await redis.config_set(name, wanted)
+        yield redis
+    finally:
+        for setting, was in before.items():
+            await redis.config_set(setting or "", was or "")
 
 
 async def test_a_redis_that_is_set_right_is_taken_in_silence(durable: Redis) -> None:
@@ -55,7 +57,9 @@ async def test_relaxed_goes_on_and_says_what_is_at_stake(durable: Redis) -> None
 async def test_a_user_that_may_not_ask_is_told_what_to_allow(redis: Redis, redis_server: EmbeddedRedis) -> None:
     await redis.acl_setuser("poor", enabled=True, nopass=True, categories=["+@all"], commands=["-config"], keys=["*"])
     client = connect_url(redis_server.url, user="poor", password="any")
-    with pytest.raises(DurabilityRefused, match=r"allow this user \+config\|get"):
-        await require_durable(client, RELAXED, structlog.get_logger())
-    await client.aclose()
-    await redis.acl_deluser("poor")
+    try:
+        with pytest.raises(DurabilityRefused, match=r"allow this user \+config\|get"):
+            await require_durable(client, RELAXED, structlog.get_logger())
+    finally:
+        await client.aclose()
+        await redis.acl_deluser("poor")

@@ -1,5 +1,6 @@
 """The connection: addresses, users, and a client that never repeats a write on its own."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,18 @@ async def test_replies_are_text(redis: Redis) -> None:
     assert await redis.get("k") == "ü"
 
 
-async def test_user_and_password_come_from_the_settings_and_the_file(
-    redis: Redis, redis_server: EmbeddedRedis, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def me(redis: Redis) -> AsyncIterator[None]:
+    """A user with a password, who is gone afterwards."""
     await redis.acl_setuser("me", enabled=True, passwords=["+secret"], categories=["+@all"], keys=["*"])
+    yield
+    await redis.acl_deluser("me")
+
+
+@pytest.mark.usefixtures("me")
+async def test_user_and_password_come_from_the_settings_and_the_file(
+    redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
     file = tmp_path / "password"
     file.write_text("secret\n")
     file.chmod(0o600)
@@ -57,7 +66,6 @@ async def test_user_and_password_come_from_the_settings_and_the_file(
     spoken = connect_url(f"redis://me:secret@127.0.0.1:{redis_server.port}")
     assert await spoken.acl_whoami() == "me"
     await spoken.aclose()
-    await redis.acl_deluser("me")
 
 
 async def test_without_a_password_file_the_default_user_is_taken(redis_server: EmbeddedRedis) -> None:

@@ -134,8 +134,8 @@ async def test_a_redis_that_is_full_is_waited_for_and_nothing_is_lost(redis: Red
     await redis.xadd(STREAM, {"n": "1"})
     before = (await redis.config_get("maxmemory"))["maxmemory"]
     one = consumer(redis, handle)
-    await redis.config_set("maxmemory", 1)
     try:
+        await redis.config_set("maxmemory", 1)
         task = asyncio.create_task(consume(one, lambda: bool(done)))
         async with asyncio.timeout(5):
             while one.progress.redis_up and not task.done():

@@ -27,9 +27,9 @@ class SymbolList:
 
 UNIVERSE = SymbolList("ai-engine", "AI_SYMBOLS", "nothing ever wishes for it")
 ALLOWLISTS = (
-    SymbolList("intent-bridge", "INTENT_BRIDGE_ALLOWLIST", "its entries end at symbol_not_in_allowlist"),
-    SymbolList("intent-executor", "INTENT_EXECUTOR_ALLOWLIST", "its entries end at executor_symbol_not_in_allowlist"),
-    SymbolList("position-state-brain", "P33_ALLOWLIST", "its entries end at p33_symbol_not_in_allowlist"),
+    SymbolList("intent-bridge", "INTENT_BRIDGE_ALLOWLIST", "entries end at symbol_not_in_allowlist"),
+    SymbolList("intent-executor", "INTENT_EXECUTOR_ALLOWLIST", "entries end at executor_symbol_not_in_allowlist"),
+    SymbolList("position-state-brain", "P33_ALLOWLIST", "entries end at p33_symbol_not_in_allowlist"),
 )
 TIES = ("quantum_env", "quantum_key_prefix", "quantum_paper_url", "quantum_redis_url", "quantum_stream_keep_ms")
 FOLLOWERS = (  # a key of how old a snapshot may be, with its service
@@ -56,16 +56,23 @@ def agreement_findings(folder: ConfigFolder, values: Values) -> Iterator[Finding
 
 
 def _allowlists(folder: ConfigFolder, values: Values) -> Iterator[Finding]:
+    """Yield one finding for each list that lacks what another has."""
     known = {one: found for one in ALLOWLISTS if (found := symbols_of(values, one)) is not None}
-    for symbol in _union(known.values()):
-        having = [one for one, found in known.items() if symbol in found]
-        for one in known:
-            if one not in having:
-                also = " and ".join(other.key for other in having)
-                yield _at_list(
-                    folder, one, f"lacks {symbol}, which {also} {'has' if len(having) == 1 else 'have'}: {one.missing}",
-                    f"quantum allowlist add {symbol}, or remove {symbol}",
-                )  # fmt: skip
+    for one, found in known.items():
+        lacking: dict[tuple[str, ...], list[str]] = {}  # by the lists that have them
+        for symbol in _without(found, known.values()):
+            having = tuple(other.key for other, theirs in known.items() if symbol in theirs)
+            lacking.setdefault(having, []).append(symbol)
+        if lacking:
+            parts = [
+                f"{', '.join(symbols)}, which {' and '.join(keys)} {'has' if len(keys) == 1 else 'have'}"
+                for keys, symbols in lacking.items()
+            ]
+            every = " ".join(symbol for symbols in lacking.values() for symbol in symbols)
+            yield _at_list(
+                folder, one, f"lacks {'; '.join(parts)}: {one.missing}",
+                f"quantum allowlist add {every}, or remove {every}",
+            )  # fmt: skip
 
 
 def _universe(folder: ConfigFolder, values: Values) -> Iterator[Finding]:
@@ -73,18 +80,16 @@ def _universe(folder: ConfigFolder, values: Values) -> Iterator[Finding]:
     allowed = [found for one in ALLOWLISTS if (found := symbols_of(values, one)) is not None]
     if wished is None or len(allowed) < len(ALLOWLISTS):
         return
-    for symbol in _union([wished]):
-        if not any(symbol in found for found in allowed):
-            yield _at_list(
-                folder, UNIVERSE, f"has {symbol}, which no allowlist has: it is close-only",
-                f"quantum allowlist add {symbol}, or take it out here", Level.WARNING,
-            )  # fmt: skip
-    for symbol in _union(allowed):
-        if symbol not in wished:
-            yield _at_list(
-                folder, UNIVERSE, f"lacks {symbol}, which an allowlist has: {UNIVERSE.missing}",
-                f"add it here, or quantum allowlist remove {symbol}", Level.WARNING,
-            )  # fmt: skip
+    if alone := _without(_union(allowed), [wished]):
+        yield _at_list(
+            folder, UNIVERSE, f"has {', '.join(alone)}, which no allowlist has: close-only",
+            f"quantum allowlist add {' '.join(alone)}, or take out here", Level.WARNING,
+        )  # fmt: skip
+    if lacking := _without(wished, allowed):
+        yield _at_list(
+            folder, UNIVERSE, f"lacks {', '.join(lacking)}, which an allowlist has: nothing ever wishes for them",
+            f"add here, or quantum allowlist remove {' '.join(lacking)}", Level.WARNING,
+        )  # fmt: skip
 
 
 def _ties(folder: ConfigFolder, values: Values) -> Iterator[Finding]:
@@ -122,6 +127,11 @@ def _cutoffs(folder: ConfigFolder, values: Values) -> Iterator[Finding]:
 
 def _union(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(symbol for one in lists for symbol in one))
+
+
+def _without(found: tuple[str, ...], lists: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the symbols of the lists that are not among the found, in their order."""
+    return [symbol for symbol in _union(lists) if symbol not in found]
 
 
 def _at_list(folder: ConfigFolder, one: SymbolList, problem: str, remedy: str, level: Level = Level.ERROR) -> Finding:

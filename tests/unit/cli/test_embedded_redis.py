@@ -33,6 +33,20 @@ def test_a_path_that_is_too_long_for_a_socket_is_said(tmp_path: Path) -> None:
         embedded_redis.start(tmp_path / ("x" * 100))
 
 
+def test_a_port_that_was_taken_between_look_and_start_is_chosen_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = embedded_redis.start(tmp_path / "first")
+    chosen = iter([first.port, embedded_redis.free_port()])
+    monkeypatch.setattr(embedded_redis, "free_port", lambda: next(chosen))
+    try:
+        second = embedded_redis.start(tmp_path / "second")
+        second.stop()
+    finally:
+        first.stop()
+    assert second.port != first.port
+
+
 def test_a_port_that_is_taken_is_not_given_out(tmp_path: Path) -> None:
     server = embedded_redis.start(tmp_path)
     assert embedded_redis.free_port(server.port) != server.port

@@ -95,7 +95,7 @@ def test_lists_that_differ_say_which_symbol_is_missing_where_and_what_that_comes
     assert told(folder) == {
         (
             f"position-state-brain.env:{line}: error: P33_ALLOWLIST: lacks XLMUSDT, which INTENT_BRIDGE_ALLOWLIST and "
-            "INTENT_EXECUTOR_ALLOWLIST have: its entries end at p33_symbol_not_in_allowlist; quantum allowlist "
+            "INTENT_EXECUTOR_ALLOWLIST have: entries end at p33_symbol_not_in_allowlist; quantum allowlist "
             "add XLMUSDT, or remove XLMUSDT"
         )
     }
@@ -105,12 +105,12 @@ def test_the_engine_s_symbols_outside_the_allowlists_and_the_other_way_round_are
     line = put(folder, "ai-engine.env", "AI_SYMBOLS", MANY.replace("BTCUSDT", "WAVESUSDT"))
     assert told(folder) == {
         (
-            f"ai-engine.env:{line}: warning: AI_SYMBOLS: has WAVESUSDT, which no allowlist has: it is close-only; "
-            "quantum allowlist add WAVESUSDT, or take it out here"
+            f"ai-engine.env:{line}: warning: AI_SYMBOLS: has WAVESUSDT, which no allowlist has: close-only; "
+            "quantum allowlist add WAVESUSDT, or take out here"
         ),
         (
             f"ai-engine.env:{line}: warning: AI_SYMBOLS: lacks BTCUSDT, which an allowlist has: nothing ever wishes "
-            "for it; add it here, or quantum allowlist remove BTCUSDT"
+            "for them; add here, or quantum allowlist remove BTCUSDT"
         ),
     }
 
@@ -118,7 +118,27 @@ def test_the_engine_s_symbols_outside_the_allowlists_and_the_other_way_round_are
 def test_a_mistake_elsewhere_does_not_hide_what_services_disagree_on(folder: Path) -> None:
     add(folder, "common.env", "QUANTUM_LEASE_MS=soon", "QUANTUM_PAPER_URL=http://10.0.0.1:1")
     put(folder, "position-state-brain.env", "P33_ALLOWLIST", "BTCUSDT")
-    assert sum("P33_ALLOWLIST: lacks" in line for line in told(folder)) == 11
+    assert sum("P33_ALLOWLIST: lacks" in line for line in told(folder)) == 1
+
+
+def test_many_missing_symbols_are_one_line_a_list_with_who_has_them(folder: Path) -> None:
+    put(folder, "position-state-brain.env", "P33_ALLOWLIST", "BTCUSDT,ETHUSDT")
+    put(folder, "intent-executor.env", "INTENT_EXECUTOR_ALLOWLIST", "BTCUSDT,SOLUSDT")
+    put(folder, "intent-bridge.env", "INTENT_BRIDGE_ALLOWLIST", "BTCUSDT,SOLUSDT,XRPUSDT")
+    put(folder, "ai-engine.env", "AI_SYMBOLS", "BTCUSDT")
+    said = {line.split(" ", 3)[2]: line.split(" ", 3)[3] for line in told(folder)}
+    assert said == {
+        "P33_ALLOWLIST:": "lacks SOLUSDT, which INTENT_BRIDGE_ALLOWLIST and INTENT_EXECUTOR_ALLOWLIST have; XRPUSDT, "
+        "which INTENT_BRIDGE_ALLOWLIST has: entries end at p33_symbol_not_in_allowlist; quantum allowlist add "
+        "SOLUSDT XRPUSDT, or remove SOLUSDT XRPUSDT",
+        "INTENT_EXECUTOR_ALLOWLIST:": "lacks XRPUSDT, which INTENT_BRIDGE_ALLOWLIST has; ETHUSDT, which P33_ALLOWLIST "
+        "has: entries end at executor_symbol_not_in_allowlist; quantum allowlist add XRPUSDT ETHUSDT, or remove "
+        "XRPUSDT ETHUSDT",
+        "INTENT_BRIDGE_ALLOWLIST:": "lacks ETHUSDT, which P33_ALLOWLIST has: entries end at symbol_not_in_allowlist; "
+        "quantum allowlist add ETHUSDT, or remove ETHUSDT",
+        "AI_SYMBOLS:": "lacks SOLUSDT, XRPUSDT, ETHUSDT, which an allowlist has: nothing ever wishes for them; add "
+        "here, or quantum allowlist remove SOLUSDT XRPUSDT ETHUSDT",
+    }
 
 
 def test_a_service_of_another_exchange_or_shard_than_the_rest_is_found(folder: Path) -> None:
