@@ -33,14 +33,14 @@ class Told(BarsOfAWalk):
 
 
 class Desk:
-    """An engine with a model that always wishes for a long position, on a real Redis."""
+    """An engine on a real Redis, with a model that always wishes for a long position, or with none."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, trained: bool = True) -> None:
         self.redis = redis
         bars = list(given.walk(PAST + 200, seed=4, drift=0.0002))
         told = card(expires_ms=TRAINED_MS + 30 * DAY_MS, symbols=(given.SYMBOL,), brier_spread=1.0)
         surely = fitted(members=(trees(low=3.0, high=3.0),), slope=1.0, haircut=1.0, volatility=None)
-        model = Ensemble(told, surely, told.version)
+        model = Ensemble(told, surely, told.version) if trained else None
         settings = given.settings(ai_profile="trade", ai_drift_inputs_max=10.0, ai_entry_spacing_minutes=0)
         mind, universe = mind_of(settings, model), universe_of(settings, model)
         self.market = Told(bars, {given.SYMBOL: given.RULES})
@@ -110,6 +110,18 @@ async def test_exits_go_on_when_the_model_has_expired(redis: Redis) -> None:
     await desk.watched(-DAY_MS)
     await desk.hold(-1.0)  # against the trend: it is stopped out, or its time is over
     for _ in range(13):
+        await desk.decide()
+    entries: Any = await redis.xrange(KEYS.intents)
+    actions = [fields["action"] for _, fields in entries]
+    assert Action.OPEN not in actions
+    assert Action.UPDATE_SL in actions, "a position without a stop gets one"
+
+
+async def test_exits_go_on_after_a_restart_with_the_model_taken_away(redis: Redis) -> None:
+    desk = await Desk(redis, trained=False).begin()
+    assert (await desk.decide()).why == "no_model"
+    await desk.hold(-1.0)
+    for _ in range(12):
         await desk.decide()
     entries: Any = await redis.xrange(KEYS.intents)
     actions = [fields["action"] for _, fields in entries]

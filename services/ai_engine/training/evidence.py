@@ -60,7 +60,6 @@ def card_of(
     briers = scores.briers(believed.p_up, judged.move)
     bins, error = table_of(believed.p_up, judged.move)
     slope = slope_of(logit(believed.p_up), judged.move)
-    pays = worth.low_bps is not None and worth.low_bps > 0.0 and CALIBRATED[0] <= slope <= CALIBRATED[1]
     return ModelCard(
         name=NAME, version=f"{NAME}-1-{fitted.hash[:8]}", model_hash=fitted.hash, trained_ms=made.trained_ms,
         expires_ms=made.expires_ms, seed=plan.seed,
@@ -79,7 +78,7 @@ def card_of(
         confidence_max=float(np.maximum(believed.p_up, 1.0 - believed.p_up).max()),
         qlike=trained.qlike, qlike_plain=trained.qlike_plain, slope=fitted.slope, haircut=fitted.haircut,
         cost_bps=plan.cost_bps, margin_bps=plan.margin_bps, funding=len(funding) == len(symbols), worth=worth,
-        baselines=baselines(judged, believed.logits, plan, funding), pays=pays,
+        baselines=baselines(judged, believed.logits, plan, funding), pays=pays(worth, slope, fitted.slope),
         words=verdict(worth, slope, fitted.slope, gate), files={},
     )  # fmt: skip
 
@@ -111,6 +110,13 @@ def baselines(judged: Rows, logits: Floats, plan: Plan, funding: Funding) -> tup
                  worth=buy_and_hold(judged, plan, funding)),
         Baseline(name=FLAT, accuracy=None, auc=None, brier=0.25, worth=NOTHING),
     )  # fmt: skip
+
+
+def pays(worth: Worth, slope: float, platt: float) -> bool:
+    """Given what trading came to, the calibration's slope and the one in use, return whether the model may be sized
+    above the minimum: it says something, means what it says, and its trades came out above zero for certain."""
+    certain = worth.low_bps is not None and worth.low_bps > 0.0
+    return certain and platt > 0.0 and CALIBRATED[0] <= slope <= CALIBRATED[1]
 
 
 def verdict(worth: Worth, slope: float, platt: float, gate_bps: float) -> str:
