@@ -15,6 +15,7 @@ from typing import NoReturn
 import uvloop
 
 from quantum_common.durability import DurabilityRefused, require_durable
+from quantum_common.exchange.addresses import require_fitting_key
 from quantum_common.exchange.port import ConfigurationRefused
 from quantum_common.exchange.supervision import cancelled
 from quantum_common.keys import Keys
@@ -24,7 +25,7 @@ from quantum_common.metrics_server import MetricsServer
 from quantum_common.progress import Peer
 from quantum_common.redis_client import UNREACHABLE, connect, why_gone
 from quantum_common.runtime import Runtime, S
-from quantum_common.settings import EXIT_CONFIG, SettingsError, load_daemon, shown, without_password
+from quantum_common.settings import EXIT_CONFIG, SettingsError, credentials, load_daemon, shown, without_password
 from quantum_common.version import build_id
 
 HEARTBEAT_EVERY_MS = 2_000
@@ -38,6 +39,8 @@ def run_daemon(service: str, settings: type[S], start: Callable[[Runtime[S]], Aw
         values = load_daemon(settings, service)
         if sys.argv[1:] == ["--check"]:
             sys.exit(0)
+        if values.KEYED:  # before Redis is waited for: what an operator must mend is said at once
+            require_fitting_key(values.quantum_env, credentials(values)[0])
         runtime = Runtime(
             service, values, connect(values), Keys(values.quantum_key_prefix), setup(values.quantum_log_level, service)
         )
@@ -131,16 +134,15 @@ async def _body(runtime: Runtime[S], start: Callable[[Runtime[S]], Awaitable[Non
 
 async def _wait_for_redis(runtime: Runtime[S]) -> bool:
     """Wait until Redis answers. Return False where the daemon is to stop before that."""
-    said, runtime.status = False, "waiting for redis"
+    said, runtime.status = "", "waiting for redis"
     while not runtime.stop.is_set():
         try:
             await runtime.redis.ping()
         except UNREACHABLE as error:
-            if not said:
-                runtime.log.warning(
-                    "waiting for redis", url=without_password(runtime.settings.quantum_redis_url), error=why_gone(error)
-                )
-            said = True
+            why, url = why_gone(error), without_password(runtime.settings.quantum_redis_url)
+            if why != said:  # a user that is refused is another matter than a server that is not there yet
+                runtime.log.warning("waiting for redis", url=url, error=why)
+            said, runtime.status = why, f"waiting for redis: {why}"
             await runtime.pause(500)
         else:
             runtime.status = "starting"

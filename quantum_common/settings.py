@@ -77,6 +77,9 @@ class CommonSettings(BaseModel):
     # Names or patterns of the fields that a reload takes up while the service runs; a subclass adds its own.
     HOT: ClassVar[tuple[str, ...]] = ("quantum_log_level", "quantum_stream_keep_ms")
 
+    # Whether the service signs requests, so that it cannot start without the exchange's keys.
+    KEYED: ClassVar[bool] = False
+
     quantum_env: Environment = Field(Environment.PAPER, description="paper, testnet or live")
     quantum_live_confirm: str = Field(
         "", description=f'"{LIVE_WORDS}", in common.env, while QUANTUM_ENV is live; else left out'

@@ -19,6 +19,7 @@ class ExecutorMode(StrEnum):
 class ExecutorSettings(CommonSettings):
     """What may be traded, and how long the executor waits for what."""
 
+    KEYED: ClassVar[bool] = True
     HOT: ClassVar[tuple[str, ...]] = (
         "intent_executor_allowlist", "intent_executor_permit_wait_ms", "intent_executor_lookup_every_ms",
         "intent_executor_protective_stops", "intent_executor_repair_stop_pct",

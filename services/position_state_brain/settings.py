@@ -11,6 +11,7 @@ from quantum_common.settings import CommonSettings, Symbols
 class P33Settings(CommonSettings):
     """What may be opened, how fresh the exchange's word must be, and when a drift is adopted."""
 
+    KEYED: ClassVar[bool] = True
     HOT: ClassVar[tuple[str, ...]] = (
         "p33_allowlist", "p33_stale_after_ms", "p33_wallet_every_ms", "p33_trades_every_ms", "p33_quiet_ms",
         "p33_adopt*", "p33_facts_kept", "p33_exposure_cap_usd", "p33_unstopped_risk_pct",

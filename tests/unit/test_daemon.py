@@ -238,6 +238,36 @@ def test_a_daemon_tells_its_service_manager_what_it_does(
     assert end(process)[0] == 0
 
 
+def test_a_refused_user_is_said_in_the_status_as_long_as_it_is_waited_for(
+    start: Start, redis_server: embedded_redis.EmbeddedRedis, manager: socket.socket, tmp_path: Path
+) -> None:
+    (password := tmp_path / "password").write_text("wrong\n")
+    password.chmod(0o600)
+    process = start(
+        redis_server.url, NOTIFY_SOCKET=manager.getsockname(), QUANTUM_REDIS_USER="nobody",
+        QUANTUM_REDIS_PASSWORD_FILE=str(password),
+    )  # fmt: skip
+    until_told(manager, "STATUS=waiting for redis: it refuses this user, ")
+    process.send_signal(signal.SIGTERM)
+    status, errors = end(process)
+    assert status == 0
+    assert errors.count("it refuses this user") == 1
+
+
+@pytest.mark.parametrize("service", ["intent-executor", "position-state-brain"])
+def test_keys_are_looked_at_before_redis_is_waited_for(tmp_path: Path, service: str) -> None:
+    key = "INTENT_EXECUTOR_ALLOWLIST" if service == "intent-executor" else "P33_ALLOWLIST"
+    (tmp_path / "common.env").write_text("QUANTUM_REDIS_URL=redis://127.0.0.1:1\n")
+    (tmp_path / f"{service}.env").write_text(f"{key}=BTCUSDT\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTUM_")}
+    ended = subprocess.run(
+        [sys.executable, "-m", f"services.{service.replace('-', '_')}"], cwd=ROOT, capture_output=True, text=True,
+        timeout=30, env={**kept, "PYTHONPATH": str(ROOT), "QUANTUM_CONFIG_DIR": str(tmp_path)}, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 78
+    assert ended.stderr.startswith(f"quantum-{service}: settings: QUANTUM_API_KEY_FILE: not set; ")
+
+
 def test_a_hangup_takes_up_what_it_can_and_says_what_waits(
     start: Start, redis_server: embedded_redis.EmbeddedRedis, manager: socket.socket, tmp_path: Path
 ) -> None:
