@@ -106,6 +106,18 @@ def test_the_edge_gate_opens_where_the_move_pays_its_costs() -> None:
     assert entry.edge_bps >= TRADE.costs.round_trip_bps + TRADE.costs.margin_bps
 
 
+def test_an_edge_has_to_beat_its_cost_by_the_margin() -> None:
+    wild = given.features(sigma=0.006, p_trend=0.95)
+    edge = asked(features=wild, policy=TRADE)
+    costs, left_bps = TRADE.costs, edge.edge_bps - edge.cost_bps
+    just = replace(TRADE, costs=replace(costs, margin_bps=left_bps))
+    more = replace(TRADE, costs=replace(costs, margin_bps=left_bps + Decimal("0.0001")))
+    assert isinstance(ask(features=wild, policy=just), Entry)
+    found = ask(features=wild, policy=more)
+    assert isinstance(found, NotNow)
+    assert found.why is NoEntry.EDGE_BELOW_COST, "it pays its cost, and not the margin"
+
+
 def test_a_model_that_warns_still_enters() -> None:
     assert isinstance(ask(fitness=Fitness(ModelStatus.WARNING, "too old in 3 h")), Entry)
 
