@@ -65,9 +65,10 @@ class Intake:
             symbol: SymbolFeatures(policy.interval_ms, decision_ms, leader) for symbol in universe.followed
         }
 
-    def take(self, bars: Iterable[Bar], now_ms: int) -> Taken:
-        """Given bars in order, take each into its symbol's features; of several of one symbol the newest is due."""
-        taken = Taken()
+    def take(self, bars: Iterable[Bar], now_ms: int, taken: Taken | None = None) -> Taken:
+        """Given bars in order, take each into its symbol's features; return what came of them, added to what came of
+        those before. Of several of one symbol the newest is due."""
+        taken = Taken() if taken is None else taken
         for bar in bars:
             features = self.features.get(bar.symbol)
             if features is None:

@@ -30,6 +30,7 @@ WORK = "the work on closed bars"  # as the watchdog calls it
 BATCH = 64  # symbols whose positions are read together: none is decided on what is long past
 DEAD_MAX = 1000  # dead letters that wait for a Redis that is gone
 LATE_MS = 10_000  # a bar that waited longer for its decision is only recorded
+BARS_A_TURN, LOOKED_A_TURN = 500, 64  # what is done of a long past before others get their turn: some 30 ms
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Engine:
         self._intake = Intake(self.universe, self.policy)
         self._due: dict[str, Due] = {}
         self._taken_ms = dict.fromkeys(self.universe.symbols, self.clock.now_ms())
+        self._past_known = False
         self._stale: frozenset[str] = frozenset()
         self._verdicts: dict[str, EngineVerdict] = {}
         self._dead: list[DeadBar] = []
@@ -64,17 +66,20 @@ class Engine:
         """Read the filters, then every listed symbol's past, one after the other at the exchange's own pace.
 
         Where each market stands is then due to be recorded; the past is not decided on. A trained model is shown all of
-        it, so that its drift is what it was before the start.
+        it, so that its drift is what it was before the start; until then only its age is judged, because a part of the
+        symbols is no measure of all.
         """
+        self._judge_model()
         while not self.rules:
             await self.refresh()
         followed = self.universe.followed
         unlisted = [symbol for symbol in followed if symbol not in self.rules]
         for symbol in followed:
             if symbol in self.rules:
-                past = self._take(await self._history(symbol))
+                past = await self._take(await self._history(symbol))
                 self._due |= {name: due._replace(act=False) for name, due in past.items()}
-                self._look_back()
+                await self._look_back()
+        self._past_known = True
         features = self._intake.features
         cold = [symbol for symbol in followed if symbol in self.rules and not features[symbol].warm]
         self.log.info(
@@ -105,7 +110,7 @@ class Engine:
         """Wait for closed bars unless some are due, then decide on what is due. May be called again after a failure:
         nothing is lost and nothing is done twice."""
         if not self._due:
-            self._due = self._take(await self.market.next_bars())
+            self._due = await self._take(await self.market.next_bars())
         before: list[str] = []
         while self._due:
             self.progress.round(WORK, self.clock.now_ms())
@@ -118,15 +123,21 @@ class Engine:
         self.progress.over(WORK)
         if before:
             self.log.warning("bars were recorded before and are not done again", symbols=",".join(before))
-        self._look_back()
+        await self._look_back()
         if self._dead:
             await self.store.bury(self._dead)
             self._dead = []
 
-    def _take(self, bars: Sequence[Bar]) -> dict[str, Due]:
-        """Given bars in order, take each in; return the newest of each symbol, and say what was wrong."""
-        now_ms = self.clock.now_ms()
-        taken = self._intake.take(bars, now_ms)
+    async def _take(self, bars: Sequence[Bar]) -> dict[str, Due]:
+        """Given bars in order, take each in; return the newest of each symbol, and say what was wrong.
+
+        Days of bars, from a start or a long absence, are taken in turns with whatever else waits on the loop.
+        """
+        now_ms, taken = self.clock.now_ms(), Taken()
+        for start in range(0, len(bars), BARS_A_TURN):
+            if start:
+                await self.clock.sleep_ms(0)
+            self._intake.take(bars[start : start + BARS_A_TURN], now_ms, taken)
         self._taken_ms |= dict.fromkeys(taken.due, now_ms)
         self._decisions += taken.decisions
         self._dead = [*self._dead, *taken.dead][-DEAD_MAX:]
@@ -143,12 +154,15 @@ class Engine:
         if taken.refused:
             self.log.warning("bars contradict themselves and are not used", faults=taken.refused)
 
-    def _look_back(self) -> None:
+    async def _look_back(self) -> None:
         """Show the decision bars of late to the model's care: after the decisions, which need not wait for it."""
-        if self.care is not None:
-            for symbol, features in self._decisions:
-                self.care.observe(symbol, features, self.model.predict(features))
-        self._decisions = []
+        seen, self._decisions = self._decisions, []
+        if self.care is None:
+            return
+        for number, (symbol, features) in enumerate(seen, start=1):
+            self.care.observe(symbol, features, self.model.predict(features))
+            if number % LOOKED_A_TURN == 0:
+                await self.clock.sleep_ms(0)
 
     async def _record(self, symbol: str, due: Due, known: Known, portfolio: Portfolio | None) -> bool:
         """Given a due bar and what stands of its symbol, decide and record. Return False where it was recorded before;
@@ -184,7 +198,8 @@ class Engine:
     async def watch(self) -> None:
         """Publish how the model stands, and say which symbols have had no bar for too long, and when they are back."""
         now_ms = self.clock.now_ms()
-        self._judge_model()
+        if self._past_known:
+            self._judge_model()
         name, version, fitness = self.model.name, self.model.version, self.fitness
         care = self.care
         record = care.record(version, fitness, now_ms) if care else untrained(name, version, fitness, now_ms)

@@ -28,22 +28,30 @@ PAST = 1441 + 240 + 9 * 1440
 class Told(BarsOfAWalk):
     """A market that trends up, with as much of a past as is asked for."""
 
+    looked: Any = None
+
     async def history(self, symbol: str, interval: str, limit: int) -> Any:
+        if self.looked is not None:
+            await self.looked()
         return [replace(one, symbol=symbol) for one in self.bars[:limit]]
 
 
 class Desk:
     """An engine on a real Redis, with a model that always wishes for a long position, or with none."""
 
-    def __init__(self, redis: Redis, *, trained: bool = True) -> None:
+    def __init__(
+        self, redis: Redis, *, trained: bool = True, symbols: tuple[str, ...] = (given.SYMBOL,), drift_max: float = 10.0
+    ) -> None:
         self.redis = redis
         bars = list(given.walk(PAST + 200, seed=4, drift=0.0002))
-        told = card(expires_ms=TRAINED_MS + 30 * DAY_MS, symbols=(given.SYMBOL,), brier_spread=1.0)
+        told = card(expires_ms=TRAINED_MS + 30 * DAY_MS, symbols=symbols, brier_spread=1.0)
         surely = fitted(members=(trees(low=3.0, high=3.0),), slope=1.0, haircut=1.0, volatility=None)
         model = Ensemble(told, surely, told.version) if trained else None
-        settings = given.settings(ai_profile="trade", ai_drift_inputs_max=10.0, ai_entry_spacing_minutes=0)
+        settings = given.settings(
+            ai_profile="trade", ai_drift_inputs_max=drift_max, ai_entry_spacing_minutes=0, ai_symbols=",".join(symbols)
+        )
         mind, universe = mind_of(settings, model), universe_of(settings, model)
-        self.market = Told(bars, {given.SYMBOL: given.RULES})
+        self.market = Told(bars, {symbol: replace(given.RULES, symbol=symbol) for symbol in symbols})
         self.clock = ManualClock(TRAINED_MS)
         self.coming = iter(bars[PAST:])
         self.engine = Engine(
@@ -103,6 +111,42 @@ async def test_a_model_that_grows_old_says_so_a_day_before_and_then_stops_entrie
     assert verdict.value == verdict.limit
     assert (await desk.watched(-DAY_MS))[0].status is ModelStatus.EXPIRED
     assert await redis.xlen(KEYS.intents) == 2, "nothing more was asked for"
+
+
+async def test_a_start_does_not_judge_the_drift_before_every_symbol_s_past_is_there(redis: Redis) -> None:
+    desk = Desk(redis, symbols=(given.SYMBOL, "ETHUSDT"), drift_max=0.01)
+    stood: list[ModelStatus] = []
+
+    async def watch() -> None:
+        await desk.engine.watch()
+        fields: Any = await redis.hgetall(KEYS.engine_model)
+        model = EngineModel.from_fields(fields)
+        stood.append(model.status)
+        seen.append(model.observations)
+
+    seen: list[int] = []
+    desk.market.looked = watch
+    with capture_logs() as logs:
+        await desk.engine.warm_up()
+    desk.market.looked = None
+    await watch()
+    assert stood == [ModelStatus.OK, ModelStatus.OK, ModelStatus.EXPIRED]
+    assert 0 == seen[0] < seen[1] < seen[2], "half of the symbols were there, and were drift enough"
+    assert len([one for one in logs if "the model" in str(one["event"])]) == 1, "said once, at the end"
+
+
+async def test_a_start_says_at_once_that_its_model_is_about_to_be_too_old(redis: Redis) -> None:
+    desk = Desk(redis)
+    desk.clock.advance(29 * DAY_MS + DAY_MS // 2)
+    stood: list[str] = []
+
+    async def look() -> None:
+        await desk.engine.watch()
+        stood.append((await redis.hget(KEYS.engine_model, "status")) or "")
+
+    desk.market.looked = look
+    await desk.engine.warm_up()
+    assert stood == ["warning"]
 
 
 async def test_exits_go_on_when_the_model_has_expired(redis: Redis) -> None:

@@ -13,6 +13,7 @@ from quantum_common.log import setup
 from quantum_common.messages import Action, Intent
 from quantum_common.progress import STUCK_AFTER_MS
 from quantum_common.state import EngineModel, EngineVerdict, MarketState, Portfolio
+from services.ai_engine import service
 from services.ai_engine.bars import DeadBar
 from services.ai_engine.intake import Universe
 from services.ai_engine.memory import ExitMemory
@@ -352,6 +353,35 @@ async def test_hundreds_of_symbols_that_close_together_are_all_recorded() -> Non
     assert len(bench.store.states) == 150
     askers = {intent.symbol for intent in bench.store.intents}
     assert len(askers) < 150 / 2  # equal bars, and still they take turns
+
+
+class Turns(ManualClock):
+    """A clock that counts how often somebody else was given a turn."""
+
+    turns = 0
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        self.turns += duration_ms == 0
+        await super().sleep_ms(duration_ms)
+
+
+async def test_a_long_past_is_taken_in_turns_with_others_and_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await Bench().ready()
+    await whole.engine.step()
+    monkeypatch.setattr(service, "BARS_A_TURN", 100)
+    bench = Bench()
+    bench.clock = bench.engine.clock = Turns(given.START_MS)
+    await bench.ready()
+    assert bench.clock.turns == PAST // 100 - 1
+    await bench.engine.step()
+    assert bench.store.states == whole.store.states
+    monkeypatch.setattr(service, "BARS_A_TURN", 2)
+    with capture_logs() as logs:
+        await bench.close(*bench.bars[PAST + 1 : PAST + 10 : 3])
+    (hole,) = said(logs, "bars are missing")
+    assert hole["missing"] == {given.SYMBOL: 1 + 2 + 2}, "after a long absence too"
+    assert bench.clock.turns == PAST // 100 - 1 + 1
+    assert bench.store.states[given.SYMBOL][-1].bar_close_ms == bench.bars[PAST + 7].close_ms
 
 
 async def test_a_market_that_falls_silent_is_said_once_and_so_is_its_return() -> None:
