@@ -149,24 +149,6 @@ async def test_a_start_says_at_once_that_its_model_is_about_to_be_too_old(redis:
     assert stood == ["warning"]
 
 
-async def test_with_its_model_taken_away_an_engine_leads_what_is_open_to_its_end_and_opens_nothing(
-    redis: Redis,
-) -> None:
-    desk = Desk(redis)
-    mind = mind_of(given.settings(ai_profile="trade"), None)
-    engine = desk.engine
-    engine.model, engine.policy, engine.care, engine.fitness = mind.model, mind.policy, mind.care, mind.fitness
-    await desk.begin()
-    assert (await desk.decide()).why == "no_model"
-    await desk.hold(1.0)
-    await desk.decide()
-    assert await redis.xlen(KEYS.intents) == 1, "a stop for what it finds"
-    desk.market.waiting.append([replace(next(desk.coming), low=Decimal(1))])
-    await engine.step()
-    fields: Any = await redis.hgetall(KEYS.engine_verdict(given.SYMBOL))
-    assert EngineVerdict.from_fields(fields).why == "hard_stop"
-
-
 async def test_exits_go_on_when_the_model_has_expired(redis: Redis) -> None:
     desk = await Desk(redis).begin()
     await desk.watched(-DAY_MS)
