@@ -138,15 +138,16 @@ async def test_a_start_does_not_judge_the_drift_before_every_symbol_s_past_is_th
 async def test_a_start_says_at_once_that_its_model_is_about_to_be_too_old(redis: Redis) -> None:
     desk = Desk(redis)
     desk.clock.advance(29 * DAY_MS + DAY_MS // 2)
-    stood: list[str] = []
+    stood: list[ModelStatus] = []
 
     async def look() -> None:
         await desk.engine.watch()
-        stood.append((await redis.hget(KEYS.engine_model, "status")) or "")
+        fields: Any = await redis.hgetall(KEYS.engine_model)
+        stood.append(EngineModel.from_fields(fields).status)
 
     desk.market.looked = look
     await desk.engine.warm_up()
-    assert stood == ["warning"]
+    assert stood == [ModelStatus.WARNING]
 
 
 async def test_exits_go_on_when_the_model_has_expired(redis: Redis) -> None:
