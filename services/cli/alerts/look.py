@@ -37,6 +37,6 @@ def look(redis: Redis, keys: Keys, environ: Mapping[str, str]) -> Seen:
     try:
         found = collect(redis, keys, limits.symbols, now_ms - limits.window_ms)
     except GONE as error:
-        words = f"nothing can be traded or known without it: systemctl status quantum-redis ({why_gone(error)})"
+        words = f"nothing can be traded or known without it: {limits.place.redis} ({why_gone(error)})"
         return Seen((Check("redis", "", Level.BAD, "no answer", "answers", words),), whole=False)
     return Seen(judge(found, limits, epoch_ms()), whole=True)

@@ -4,6 +4,7 @@ Pure."""
 from collections.abc import Iterator
 from decimal import Decimal
 
+from quantum_common.acl import EXECUTOR, P33
 from quantum_common.money import ZERO, plain
 from services.cli.health.check import Check, Level, graded
 from services.cli.health.limits import Limits
@@ -46,9 +47,7 @@ def _coverage(picture: Picture, limits: Limits) -> Check:
     wanted = limits.p33.p33_allowlist
     missing = [name for name in wanted if name not in picture.symbols or picture.symbols[name].snapshot is None]
     words = (
-        f"no snapshot of {named(missing)}: does the exchange list it? else journalctl -u quantum-position-state-brain"
-        if missing
-        else ""
+        f"no snapshot of {named(missing)}: does the exchange list it? else {limits.place.log(P33)}" if missing else ""
     )
     level = graded(Level.OK, bad=bool(missing))
     figure = f"{len(wanted) - len(missing)} of {len(wanted)} symbols"
@@ -68,7 +67,7 @@ def _snapshot_age(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Che
     stale = sorted(name for name, age_ms in ages.items() if age_ms > most_ms)
     words = (
         f"stale: {named(stale)}; entries are refused: does P3.3 run, does the exchange answer it? "
-        "journalctl -u quantum-position-state-brain"
+        f"{limits.place.log(P33)}"
         if stale
         else ""
     )
@@ -79,7 +78,7 @@ def _snapshot_age(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Che
 def _portfolio(picture: Picture, limits: Limits, now_ms: int) -> Check:
     most_ms = limits.governor.gov_portfolio_age_ms_max
     if picture.portfolio is None:
-        words = "no entry passes without it; P3.3 writes it: journalctl -u quantum-position-state-brain"
+        words = f"no entry passes without it; P3.3 writes it: {limits.place.log(P33)}"
         return Check("portfolio", "", Level.BAD, "none", span(most_ms), words)
     found = picture.portfolio
     age_ms = now_ms - found.ts_ms
@@ -125,7 +124,7 @@ def _stops(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
         words = (
             "it was just opened; its stop is being placed"
             if fresh
-            else "it has no stop on the exchange: does the executor run? journalctl -u quantum-intent-executor; "
+            else f"it has no stop on the exchange: does the executor run? {limits.place.log(EXECUTOR)}; "
             "if it cannot place one: quantum flatten"
         )
         level = graded(Level.WARN, bad=not fresh)

@@ -30,7 +30,7 @@ def run_health(manner: Manner, since_s: float, executions_min: int) -> int:
             found = collect(redis, keys, limits.symbols, since_ms, ask_exchange)
         except GONE as error:
             now_ms = epoch_ms()
-            checks = (silent(error, without_password(limits.executor.quantum_redis_url)),)
+            checks = (silent(error, without_password(limits.executor.quantum_redis_url), limits.place),)
         else:
             now_ms = epoch_ms()
             checks = judge(found, limits, now_ms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from quantum_common.acl import EXECUTOR
+from quantum_common.acl import ENGINE, EXECUTOR
 from quantum_common.clock import DAY_MS
 from quantum_common.keys import SERVICES
 from quantum_common.state import EngineModel, ModelStatus, TradingState
@@ -10,6 +10,7 @@ from services.cli.health.books import named
 from services.cli.health.check import Check, Level, graded
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Fields, Picture
+from services.cli.health.place import Place
 from services.cli.spans import span
 from services.intent_executor.settings import ExecutorMode
 
@@ -21,8 +22,8 @@ def daemons(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     """Given a picture, return the verdicts on the services themselves."""
     yield _trading_state(picture, now_ms)
     for service in SERVICES:
-        yield _heartbeat(service, picture.beats.get(service), now_ms)
-    yield _build(picture)
+        yield _heartbeat(service, picture.beats.get(service), limits.place, now_ms)
+    yield _build(picture, limits.place)
     yield _mode(picture, limits)
     yield from _bars(picture, limits, now_ms)
     yield model(picture.model, now_ms)
@@ -48,10 +49,9 @@ def _trading_state(picture: Picture, now_ms: int) -> Check:
     return Check("trading_state", "", Level.BAD, str(state.trading_state), "ACTIVE", words)
 
 
-def _heartbeat(service: str, beat: Fields | None, now_ms: int) -> Check:
-    unit = f"quantum-{service}"
+def _heartbeat(service: str, beat: Fields | None, place: Place, now_ms: int) -> Check:
     if beat is None:
-        words = f"it is down or hangs: systemctl status {unit}, journalctl -u {unit}"
+        words = f"it is down, hangs or waits for redis: {place.look(service)}"
         return Check("heartbeat", service, Level.BAD, "none", span(BEAT_MS_MAX), words)
     age_ms = now_ms - (whole(beat.get("ts_ms")) or 0)
     status = beat.get("status", "")
@@ -62,16 +62,16 @@ def _heartbeat(service: str, beat: Fields | None, now_ms: int) -> Check:
     lost = whole(beat.get("lost")) or 0
     words = ""
     if age_ms > BEAT_MS_MAX:
-        words = f"it hangs: systemctl status {unit}, journalctl -u {unit}"
+        words = f"it hangs: {place.look(service)}"
     elif status != RUNNING:
-        words = f"it is {status}: journalctl -u {unit} says for what it waits"
+        words = f"it is {status}, for what its log says: {place.log(service)}"
     elif lost:
-        words = f"it met {lost} losses of entries since its start: journalctl -u {unit}"
+        words = f"it met {lost} losses of entries since its start: {place.log(service)}"
     level = graded(Level.OK, warn=bool(words), bad=age_ms > BEAT_MS_MAX)
     return Check("heartbeat", service, level, figure, span(BEAT_MS_MAX), words)
 
 
-def _build(picture: Picture) -> Check:
+def _build(picture: Picture, place: Place) -> Check:
     """Incident 36: the deployed code was not the running code."""
     builds = {service: beat.get("version", "") for service, beat in picture.beats.items()}
     different = sorted(set(builds.values()))
@@ -79,11 +79,7 @@ def _build(picture: Picture) -> Check:
         return Check("build", "", Level.OK, "nothing runs", "one build")
     if len(different) == 1:
         [running] = different
-        words = (
-            f"installed is {picture.installed}: systemctl restart quantum.target"
-            if running != picture.installed
-            else ""
-        )
+        words = f"installed is {picture.installed}: {place.restart}" if running != picture.installed else ""
         return Check("build", "", graded(Level.OK, warn=bool(words)), running, "one build, the installed one", words)
     told = "; ".join(
         f"{version or 'none'}: {', '.join(service for service, one in builds.items() if one == version)}"
@@ -91,7 +87,7 @@ def _build(picture: Picture) -> Check:
     )
     return Check(
         "build", "", Level.BAD, f"{len(different)} builds", "one build, the installed one",
-        f"{told}; restart those that are behind: systemctl restart quantum.target",
+        f"{told}; restart those that are behind: {place.restart}",
     )  # fmt: skip
 
 
@@ -109,7 +105,7 @@ def _bars(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     if not stale:
         yield Check("bars", "", Level.OK, figure, span(most_ms))
         return
-    words = f"no closed bar of {named(stale)}: does the exchange list and trade it? journalctl -u quantum-ai-engine"
+    words = f"no closed bar of {named(stale)}: does the exchange list and trade it? {limits.place.log(ENGINE)}"
     yield Check("bars", "", graded(Level.WARN, bad=len(stale) == len(ages)), figure, span(most_ms), words)
 
 

@@ -57,9 +57,9 @@ def waits_ms(group: Group, now_ms: int) -> int:
     return max((now_ms - written_ms(one) for one in ids), default=0)
 
 
-def unit_of(group: str) -> str:
-    """Given a consumer group, return the unit of the service that reads with it."""
-    return f"quantum-{SERVICE_OF.get(group, group)}"
+def service_of(group: str) -> str:
+    """Given a consumer group, return the service that reads with it."""
+    return SERVICE_OF.get(group, group)
 
 
 def _executions(picture: Picture, limits: Limits, reach_ms: int) -> Check:
@@ -107,19 +107,20 @@ def _stream(stream: Stream, now_ms: int) -> Check:
 
 
 def _consumer(group: Group, picture: Picture, limits: Limits, now_ms: int) -> Check:
-    subject, most_ms, unit = f"{group.stream}/{group.name}", limits.worked_off_ms(group.name), unit_of(group.name)
+    subject, most_ms, service = f"{group.stream}/{group.name}", limits.worked_off_ms(group.name), service_of(group.name)
     if not group.there:
-        words = f"the group does not exist, and nobody reads: systemctl start {unit}" if group.lag else ""
+        words = f"the group does not exist, and nobody reads: {limits.place.start(service)}" if group.lag else ""
         return Check("consumer", subject, graded(Level.OK, bad=bool(words)), f"{group.lag} unread, no group", "", words)
     waits = waits_ms(group, now_ms)
     lag = "?" if group.lag is None else str(group.lag)
     figure = f"{lag} unread, {group.pending} pending" + (f", oldest {span(waits)}" if waits > 0 else "")
-    runs = unit.removeprefix("quantum-") in picture.beats
+    runs = service in picture.beats
     if group.behind:
-        words = f"its cursor is behind what was trimmed: entries are lost to it; restart {unit} and read its log"
+        words = f"its cursor is behind what was trimmed: entries are lost to it; restart {service} and read its log"
     elif waits > most_ms:
-        do = f"it runs and does not move: journalctl -u {unit}" if runs else f"it is down: systemctl start {unit}"
-        words = f"{unit.removeprefix('quantum-')} has left entries lying for {span(waits)}; {do}"
+        place = limits.place
+        do = f"it runs and does not move: {place.log(service)}" if runs else f"it is down: {place.start(service)}"
+        words = f"{service} has left entries lying for {span(waits)}; {do}"
     else:
         words = ""
     return Check("consumer", subject, graded(Level.OK, bad=bool(words)), figure, span(most_ms), words)
@@ -161,7 +162,8 @@ def _permits(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
     missing = Counter(issuer for plan in plans for issuer in Issuer if issuer not in told.get(plan, frozenset()))
     whole = sum(told.get(plan, frozenset()) >= frozenset(Issuer) for plan in plans)
     words = "".join(
-        f"{issuer} did not speak on {count}: journalctl -u {unit_of(issuer)}; " for issuer, count in missing.items()
+        f"{issuer} did not speak on {count}: {limits.place.log(service_of(issuer))}; "
+        for issuer, count in missing.items()
     ).rstrip("; ")
     figure = f"{whole} of {len(plans)} plans have both, {100 * whole / len(plans):.1f} %"
     yield Check("permits", "", graded(Level.OK, bad=bool(missing)), figure, "100 %", words)

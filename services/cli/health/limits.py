@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from quantum_common.keys import GROUP_EXECUTOR
@@ -10,6 +10,7 @@ from quantum_common.settings import SettingsError, load
 from services.ai_engine.bars import BAR_MS
 from services.ai_engine.settings import AiSettings
 from services.cli.complaint import Complaint
+from services.cli.health.place import Place, place_of
 from services.cli.target import environ_of
 from services.governor.settings import GovernorSettings
 from services.intent_bridge.settings import BridgeSettings
@@ -23,7 +24,8 @@ WINDOW_MS = 600_000
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The settings of all five services. `window_ms` is how far back counts and shares go; `executions_min` how many
-    executions that time must show, 0 where none is set: a quiet market is no failure."""
+    executions that time must show, 0 where none is set: a quiet market is no failure. `place` says where all of it
+    runs, so that advice names the right log."""
 
     ai: AiSettings
     bridge: BridgeSettings
@@ -32,6 +34,7 @@ class Limits:
     executor: ExecutorSettings
     window_ms: int = WINDOW_MS
     executions_min: int = 0
+    place: Place = field(default_factory=Place)
 
     @property
     def allowlists(self) -> Mapping[str, frozenset[str]]:
@@ -96,4 +99,5 @@ def load_limits(environ: Mapping[str, str], window_ms: int = WINDOW_MS, executio
         executor=load(ExecutorSettings, "intent-executor", environ),
         window_ms=window_ms,
         executions_min=executions_min,
+        place=place_of(environ),
     )

@@ -9,6 +9,7 @@ from services.cli.health.check import Check, Level, graded
 from services.cli.health.daemons import whole
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Picture
+from services.cli.health.place import Place
 from services.cli.spans import span
 
 MEMORY_WARN, MEMORY_BAD = 75, 90  # percent of maxmemory
@@ -35,10 +36,9 @@ def machine(picture: Picture, limits: Limits, now_ms: int) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def silent(error: Exception, url: str) -> Check:
+def silent(error: Exception, url: str, place: Place) -> Check:
     """Given why Redis could not be read, return the one verdict that there is then."""
-    do = "systemctl status quantum-redis, or that of a Redis of yours"
-    words = f"{url}: {why_gone(error)}; nothing trades without it: {do}"
+    words = f"{url}: {why_gone(error)}; nothing trades without it: {place.redis}"
     return Check("redis", "", Level.BAD, "no answer", "answers", words)
 
 

@@ -4,6 +4,7 @@ consumer, no bars, a full Redis, a list that lacks the symbol. Pure."""
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from quantum_common.acl import ENGINE, P33
 from services.cli.health.check import Check, Level
 from services.cli.health.limits import Limits
 from services.cli.health.picture import Picture, Symbol
@@ -62,7 +63,7 @@ def _particular(name: str, symbol: Symbol, limits: Limits, now_ms: int) -> Itera
         if "AI_SYMBOLS" in lacking:
             return  # nobody asks for it, so nothing else of it matters
     if symbol.snapshot is None:
-        words = "P3.3 has no snapshot of it: does the exchange list it? journalctl -u quantum-position-state-brain"
+        words = f"P3.3 has no snapshot of it: does the exchange list it? {limits.place.log(P33)}"
         yield Cause("snapshot", words, exits=False)
     elif (age_ms := now_ms - symbol.snapshot.ts_ms) > limits.snapshot_age_ms_max:
         limit = span(limits.snapshot_age_ms_max)
@@ -78,5 +79,5 @@ def _particular(name: str, symbol: Symbol, limits: Limits, now_ms: int) -> Itera
     if symbol.market is None:
         yield Cause("bars", "the engine has had no closed bar of it: does the exchange list and trade it?")
     elif (age_ms := now_ms - symbol.market.ts_ms) > limits.bars_within_ms:
-        words = f"no closed bar for {span(age_ms)}, and one a minute is due: journalctl -u quantum-ai-engine"
+        words = f"no closed bar for {span(age_ms)}, and one a minute is due: {limits.place.log(ENGINE)}"
         yield Cause("bars", words)

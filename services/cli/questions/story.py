@@ -9,7 +9,7 @@ from quantum_common.messages import Decision
 from quantum_common.money import plain
 from quantum_common.reasons import Gate
 from quantum_common.state import OrderState
-from services.cli.health.flow import unit_of
+from services.cli.health.flow import service_of
 from services.cli.questions.threads import Gauge, Thread, failed, gauges, particulars, silent
 from services.cli.redis_link import Entry, written_ms
 from services.cli.spans import span
@@ -184,8 +184,7 @@ def _waiting(thread: Thread, now_ms: int) -> Iterator[Step]:
 
 
 def _owed(name: str, group: str, since_ms: int) -> Step:
-    unit = unit_of(group)
-    return Step(name, None, Mark.WAITING, f"{unit.removeprefix('quantum-')} owes it for {span(max(since_ms, 0))}")
+    return Step(name, None, Mark.WAITING, f"{service_of(group)} owes it for {span(max(since_ms, 0))}")
 
 
 def _unbooked(thread: Thread) -> Iterator[Step]:
