@@ -210,6 +210,16 @@ def test_a_calmer_market_gets_a_larger_size_up_to_the_cap() -> None:
     assert isinstance(size(0.0), NotNow)
 
 
+def test_no_size_needs_more_margin_than_a_position_may_bind_at_the_highest_leverage() -> None:
+    tight = replace(EXPLORE.sizing, size_usd_max=Decimal(10**6), equity_fraction_max=Decimal(10),
+                    margin_fraction=Decimal("0.02"), leverage_max=3, target_bps=Decimal(1000))  # fmt: skip
+    policy, equity, signal = replace(EXPLORE, sizing=tight), Decimal(10_000), Signal(0.52, 0.001, 1.0, (), "v")
+    size = size_usd(signal, Decimal(5), equity, Decimal(100), given.RULES, policy)
+    assert not isinstance(size, NotNow)
+    assert size == Decimal("600.00")
+    assert size / leverage_for(size, equity, policy) == tight.margin_fraction * equity
+
+
 def test_leverage_follows_from_the_size() -> None:
     equity = Decimal(10_000)
     assert [leverage_for(Decimal(size), equity, EXPLORE) for size in (100, 500, 501, 1001, 9999)] == [1, 1, 2, 3, 3]

@@ -57,6 +57,15 @@ def test_whoever_bought_first_and_sold_last_paid_one_round_trip() -> None:
     assert held.net_bps == pytest.approx(math.expm1(0.02) * 10_000 - 12.0)
 
 
+def test_whoever_held_paid_the_funding_of_all_that_time_and_of_no_other() -> None:
+    given = rows([0.01] * 8)
+    first = int(given.time_ms[0])
+    due = np.array([first, first + MINUTE_MS, first + 2 * PLAN.horizon_ms, first + 2 * PLAN.horizon_ms + 1])
+    rates = {0: FundingRates(due, np.array([0.0, 0.0100, 0.0103, 0.0105, 0.0905]))}
+    held, free = buy_and_hold(given, PLAN, rates), buy_and_hold(given, PLAN, {})
+    assert free.net_total_bps - held.net_total_bps == pytest.approx(3.0 + 2.0)
+
+
 @pytest.mark.parametrize(("days", "student"), [(5, 2.776), (8, 2.365), (30, 2.045), (1000, 1.962)])
 def test_percentiles_of_few_days_are_taken_further_out(days: int, student: float) -> None:
     assert tail_of(days) == pytest.approx(norm.cdf(-student * math.sqrt(days / (days - 1))), rel=0.03)
