@@ -14,11 +14,11 @@ from quantum_common.messages import Action
 from quantum_common.state import EngineModel, EngineVerdict, ModelStatus
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.mind import mind_of, universe_of
-from services.ai_engine.service import Engine
+from services.ai_engine.service import BARS_A_TURN, Engine
 from services.ai_engine.store import RedisStore
 from tests.unit.ai_engine import given
 from tests.unit.ai_engine.given_model import DAY_MS, TRAINED_MS, card, fitted, trees
-from tests.unit.ai_engine.test_service import BarsOfAWalk
+from tests.unit.ai_engine.test_service import BarsOfAWalk, Turns
 
 KEYS = Keys()
 DECISION_MS = 15 * given.MINUTE_MS
@@ -115,6 +115,7 @@ async def test_a_model_that_grows_old_says_so_a_day_before_and_then_stops_entrie
 
 async def test_a_start_does_not_judge_the_drift_before_every_symbol_s_past_is_there(redis: Redis) -> None:
     desk = Desk(redis, symbols=(given.SYMBOL, "ETHUSDT"), drift_max=0.01)
+    desk.clock = desk.engine.clock = clock = Turns(TRAINED_MS)
     stood: list[ModelStatus] = []
 
     async def watch() -> None:
@@ -132,6 +133,8 @@ async def test_a_start_does_not_judge_the_drift_before_every_symbol_s_past_is_th
     await watch()
     assert stood == [ModelStatus.OK, ModelStatus.OK, ModelStatus.EXPIRED]
     assert 0 == seen[0] < seen[1] < seen[2], "half of the symbols were there, and were drift enough"
+    pages = (desk.engine.universe.history_bars - 1) // BARS_A_TURN
+    assert clock.turns > 2 * pages, "others had their turns while the model was shown the past, too"
     assert len([one for one in logs if "the model" in str(one["event"])]) == 1, "said once, at the end"
 
 

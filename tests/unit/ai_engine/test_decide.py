@@ -127,11 +127,13 @@ def test_a_wish_is_not_repeated_on_the_next_bars() -> None:
 
 
 def test_a_market_state_adds_up() -> None:
-    state = market_state(given.features(), NOW_MS)
+    thirds = given.features(p_trend=1 / 3, volatility_regime=0.875)  # their decimals alone would sum to 0.999999
+    state = market_state(thirds, NOW_MS)
     assert MarketState.from_fields(state.to_fields()) == state
     assert state.p_trend + state.p_mr + state.p_chop == 1
     assert (state.bar_close_ms, state.ts_ms) == (given.bar(0).close_ms, NOW_MS)
     assert state.atr == Decimal("0.1")
+    assert state.volatility_regime == Decimal("0.875")
 
 
 def test_the_kill_score_of_a_position_is_that_of_the_published_state() -> None:

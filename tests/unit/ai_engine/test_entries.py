@@ -18,6 +18,7 @@ from services.ai_engine.model import Signal
 from services.ai_engine.momentum_model import MomentumModel
 from services.ai_engine.policy import Policy, ProfileName
 from services.ai_engine.standing import Seen
+from services.ai_engine.stops import stop_distance
 from tests.unit.ai_engine import given
 
 EXPLORE = given.policy()
@@ -129,6 +130,39 @@ def cost(sign: float, funding: FundingTerms | None, horizon_bars: int = 480) -> 
     bar = replace(given.bar(0), open_ms=close_ms - 59_999, close_ms=close_ms)
     seen = Seen(given.SYMBOL, bar, given.features(), given.ledger(0), None, None, given.RULES, funding)
     return cost_of(seen, Signal(0.6, 0.01, sign * 10.0, (), "v"), policy)
+
+
+def test_a_round_trip_pays_fees_and_slippage_on_both_sides() -> None:
+    costs = replace(TRADE.costs, taker_fee_bps=Decimal(5), slippage_bps=Decimal(1))
+    assert costs.round_trip_bps == 12
+    assert cost(1.0, FundingTerms(given.SYMBOL, Decimal(0), 8 * 3_600_000)) == TRADE.costs.round_trip_bps
+
+
+def test_a_size_is_at_most_what_its_share_of_margin_carries() -> None:
+    calm = Signal(0.6, 0.001, 10.0, (), "v")
+    for leverage, size in ((1, 50), (2, 100), (3, 100)):
+        caps: dict[str, Any] = {"ai_margin_fraction_max": "0.05", "ai_size_equity_fraction_max": "0.1"}
+        policy = given.policy(**caps, ai_leverage_max=leverage)
+        found = size_usd(calm, Decimal(10), Decimal(1000), Decimal(100), given.RULES, policy)
+        assert found == size
+
+
+@pytest.mark.parametrize(
+    ("sigma", "atr_rel", "tick", "distance"),
+    [
+        (0.001, 0.0, "0.01", "1.1619"),  # 1.5 sigma over 60 bars, at a price of 100
+        (0.001, 0.02, "0.01", "3"),  # 1.5 true ranges
+        (0.00001, 0.0, "0.01", "0.1"),  # no nearer than 10 bps
+        (0.00001, 0.0, "0.5", "1.5"),  # nor than three ticks
+        (0.5, 0.0, "0.01", "8"),  # no farther than 800 bps
+    ],
+)
+def test_a_stop_is_as_far_as_the_volatility_says_within_its_bounds(
+    sigma: float, atr_rel: float, tick: str, distance: str
+) -> None:
+    rules = replace(given.RULES, tick_size=Decimal(tick))
+    found = stop_distance(given.features(sigma=sigma, atr_rel=atr_rel), TRADE.exit, rules)
+    assert found == pytest.approx(Decimal(distance), abs=Decimal("0.0001"))
 
 
 def test_funding_is_counted_by_side_and_by_its_times() -> None:

@@ -35,10 +35,11 @@ from tests.unit.ai_engine import given
 def average(values: list[float], half_life: float) -> float:
     """The average of a whole series at once: the weights written out, the newest last."""
     alpha = 1.0 - 0.5 ** (1.0 / half_life)
-    weights: list[float] = []
-    for seen in range(1, len(values) + 1):
+    weights, left = [0.0] * len(values), 1.0
+    for seen in range(len(values), 0, -1):
         newest = max(alpha, 1.0 / seen)
-        weights = [*(weight * (1.0 - newest) for weight in weights), newest]
+        weights[seen - 1] = newest * left
+        left *= 1.0 - newest
     return math.fsum(weight * value for weight, value in zip(weights, values, strict=True))
 
 
@@ -52,15 +53,15 @@ def batch(bars: list[Bar]) -> dict[str, float]:
     ]
     true_ranges = [max(h[i], c[i - 1]) - min(low[i], c[i - 1]) for i in range(1, len(bars))]
     both = [0.5 * (square + RANGE_BIAS**2 * span) for square, span in zip(squares, ranges, strict=True)]
-    sigma = math.sqrt(
-        0.5 * (average(squares, SIGMA_HALF_LIFE_BARS) + RANGE_BIAS**2 * average(ranges, RANGE_HALF_LIFE_BARS))
-    )
+    by_range = RANGE_BIAS**2 * average(ranges, RANGE_HALF_LIFE_BARS)
+    sigma = math.sqrt(0.5 * (average(squares, SIGMA_HALF_LIFE_BARS) + by_range))
     spans = [(c[i] - c[i - 6]) ** 2 for i in range(6, len(c))]
     z = variance_ratio_z(average(spans, 64), average(squares, 64))
     now = regime(z, (c[-1] - c[-33]) / (sigma * math.sqrt(32)))
     mu = average(returns, DRIFT_HALF_LIFE_BARS)
     return {
         "sigma": sigma, "sigma_close": math.sqrt(average(squares, SIGMA_HALF_LIFE_BARS)), "mu": mu,
+        "sigma_range": math.sqrt(by_range),
         "sigma_ref": math.sqrt(average(both, REFERENCE_HALF_LIFE_BARS)), "ts": abs(mu) / sigma, "vr_z": z,
         "atr_rel": average(true_ranges, ATR_HALF_LIFE_BARS), "p_trend": now.p_trend, "p_mr": now.p_mr,
         **{f"m{n}": (c[-1] - c[-1 - n]) / (sigma * math.sqrt(n)) for n in MOMENTUM_BARS},
@@ -70,6 +71,7 @@ def batch(bars: list[Bar]) -> dict[str, float]:
 def flat(one: Features) -> dict[str, float]:
     return {
         "sigma": one.sigma, "sigma_close": one.sigma_close, "mu": one.mu, "sigma_ref": one.sigma_ref, "ts": one.ts,
+        "sigma_range": one.sigma_range,
         "vr_z": one.vr_z, "atr_rel": one.atr_rel, "p_trend": one.regime.p_trend, "p_mr": one.regime.p_mr,
         **{f"m{n}": value for n, value in zip(MOMENTUM_BARS, one.momentum, strict=True)},
     }  # fmt: skip
@@ -79,6 +81,18 @@ def flat(one: Features) -> dict[str, float]:
 def test_bar_by_bar_equals_the_whole_batch(seed: int) -> None:
     bars = list(given.walk(700, seed=seed, drift=0.0001 * seed))
     assert flat(given.fed(bars)[-1]) == pytest.approx(batch(bars), rel=1e-9, abs=1e-9)
+
+
+def test_a_month_bar_by_bar_equals_the_whole_batch() -> None:
+    bars = list(given.walk(30 * 1440, seed=6))
+    month = given.fed(bars)
+    for end in (10_000, len(bars)):
+        assert flat(month[end - 1]) == pytest.approx(batch(bars[:end]), rel=1e-9, abs=1e-9)
+    quarters = [one.sigma for one in month if (one.bar_close_ms // given.MINUTE_MS) % SAMPLE_BARS == 0]
+    five_days, sigma = quarters[-5 * 96 :], month[-1].sigma
+    stands = sum(one < sigma for one in five_days) + sum(one == sigma for one in five_days) / 2
+    assert month[-1].volatility_regime == pytest.approx(stands / len(five_days), abs=1e-9)
+    assert 0.0 < month[-1].volatility_regime < 1.0
 
 
 def test_no_bar_changes_the_features_of_an_earlier_one() -> None:
