@@ -14,6 +14,7 @@ from services.ai_engine.model import Model
 from services.ai_engine.momentum_model import momentum_model
 from services.ai_engine.no_model import no_model
 from services.ai_engine.policy import Policy, ProfileName
+from services.ai_engine.precision import decimal_of
 from services.ai_engine.settings import AiSettings
 
 UNDUE_DAYS = 2  # beyond those that drift is measured over: the day before, and what is left of today
@@ -36,9 +37,16 @@ def mind_of(settings: AiSettings, trained: Ensemble | None) -> Mind:
         return Mind(momentum_model(policy), policy, FIT, None)
     if trained is None:
         return Mind(no_model(policy), policy, NO_MODEL, None)
-    card = trained.card
+    card = trained.card.model_copy(update={"pays": still_pays(trained.card, settings)})
     policy = policy.serving(card.horizon_bars, card.symbols, pays=card.pays)
     return Mind(trained.under(policy), policy, FIT, Care(card, settings.care, settings.ai_drift_days))
+
+
+def still_pays(card: ModelCard, settings: AiSettings) -> bool:
+    """Given a model's card and the settings, return whether it pays at what they say a round trip costs: a verdict that
+    was found at lower costs is none."""
+    cost_bps = 2 * (settings.ai_taker_fee_bps + settings.ai_slippage_bps)
+    return card.pays and decimal_of(card.cost_bps, places=6) >= cost_bps
 
 
 def misfit(card: ModelCard, settings: AiSettings) -> str:

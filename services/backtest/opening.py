@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quantum_common.clock import minute_utc
 from services.ai_engine.ensemble import Ensemble
 from services.ai_engine.mind import mind_of, misfit, universe_of
 from services.ai_engine.model_files import ModelRefused, load_model
@@ -43,15 +44,23 @@ def opened(request: Request, terms: Terms) -> tuple[Replay, dict[str, Any] | Non
     universe = universe_of(settings.ai, trained)
     source = ReplaySource(request.data, universe.followed)
     span = span_of(source, request.asked, universe.history_bars)
-    replay = Replay(source, span, settings, universe, mind_of(settings.ai, trained), terms)
-    return replay, trained.card.model_dump(mode="json") if trained is not None else None
+    mind = mind_of(settings.ai, trained)
+    replay = Replay(source, span, settings, universe, mind, terms)
+    if mind.care is None:
+        return replay, None
+    if (expires_ms := mind.care.expires_ms) <= span.start_ms:
+        raise ModelRefused(
+            f"{settings.ai.ai_model_dir}: is older than these bars: it may be used until {minute_utc(expires_ms)}, and "
+            f"the run begins at {minute_utc(span.start_ms)}; train a new one, or give an earlier --from"
+        )
+    return replay, mind.care.card.model_dump(mode="json")
 
 
 def trained_for(settings: AiSettings) -> Ensemble | None:
     """Given the engine's settings, return the trained model that they name, None where they name none. Raise
     ModelRefused for one that cannot be used with them.
 
-    Its age is not asked for here, as a start does: the bars are older than any model that is tried on them.
+    Its age is not asked for here: that is judged at the time of the bars, not at that of the clock on the wall.
     """
     folder = settings.ai_model_dir
     if folder is None:

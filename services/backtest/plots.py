@@ -91,7 +91,7 @@ def gates(stages: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figure:
         ],
         "layout": {
             "height": 110 + 34 * max(len(names), 2), "barmode": "stack", "showlegend": True,
-            "legend": {"orientation": "h", "y": -0.18}, "xaxis": {},
+            "legend": {"orientation": "h", "y": -0.26}, "xaxis": {"title": {"text": "plans"}},
             "yaxis": {"automargin": True},
         },
     }  # fmt: skip

@@ -20,8 +20,8 @@ NO_SKILL = (
 NO_MODEL = "No trained model was given, and the profile trade enters nothing without one: --model DIR names one."
 
 
-def page(result: Mapping[str, Any], trips: Iterable[RoundTrip]) -> str:
-    """Given a result and its newest round trips, return the page."""
+def page(result: Mapping[str, Any], trips: Iterable[RoundTrip], card_text: str = "") -> str:
+    """Given a result, its newest round trips and the model's card as a text to read, return the page."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters |= {"money": _money, "figure": _figure, "percent": _percent, "time": minute_utc, "tone": _tone}
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
@@ -38,6 +38,7 @@ def page(result: Mapping[str, Any], trips: Iterable[RoundTrip]) -> str:
         trips=sorted(trips, key=lambda trip: -trip.closed_ms),
         cards=_cards(result),
         note=_note(result["model"]),
+        card_text=card_text,
         figures=_script(figures),
         plotly=get_plotlyjs(),
     )

@@ -11,6 +11,7 @@ from rich.text import Text
 from quantum_common.clock import minute_utc
 
 ROWS_MAX = 8
+COLUMNS = 2  # figures side by side: what fits a terminal of eighty characters, and a pipe
 GATES_MAX = 3
 _NO_SKILL = "the first strategy has no measured skill: what you see is its costs and chance"
 _NO_MODEL = "no trained model: the profile trade enters nothing; give --model DIR, or --profile explore"
@@ -39,23 +40,22 @@ def _title(result: Mapping[str, Any]) -> Text:
 def _headline(result: Mapping[str, Any]) -> Table:
     found, run = result["headline"], result["run"]
     table = Table.grid(padding=(0, 3))
-    for _ in range(6):
+    for _ in range(2 * COLUMNS):
         table.add_column(no_wrap=True)
     pairs = [
-        ("net PnL", money(found["net_pnl_usd"]) + _of(found["net_pnl_pct"])), ("fills", f"{found['fills']:,}"),
-        ("Sharpe", number(found["sharpe"])),
-        ("fees", money(-found["fees_usd"])), ("round trips", f"{found['round_trips']:,}"),
-        ("hit rate", percent(found["hit_rate_pct"])),
-        ("funding", money(found["funding_usd"])), ("turnover", f"{number(found['turnover'])} x deposit"),
-        ("profit factor", number(found["profit_factor"])),
-        ("max drawdown", percent(found["max_drawdown_pct"])), ("in market", percent(found["time_in_market_pct"])),
+        ("net PnL", money(found["net_pnl_usd"]) + _of(found["net_pnl_pct"])),
         ("buy and hold", percent(found["buy_and_hold_pct"])),
-        ("plans", f"{found['plans']:,}"), ("orders", f"{found['orders']:,}"),
+        ("fees", money(-found["fees_usd"])), ("hit rate", percent(found["hit_rate_pct"])),
+        ("funding", money(found["funding_usd"])), ("profit factor", number(found["profit_factor"])),
+        ("max drawdown", percent(found["max_drawdown_pct"])), ("Sharpe", number(found["sharpe"])),
+        ("turnover", f"{number(found['turnover'])} x deposit"), ("in market", percent(found["time_in_market_pct"])),
+        ("plans", f"{found['plans']:,}"), ("round trips", f"{found['round_trips']:,}"),
+        ("orders", f"{found['orders']:,}"), ("fills", f"{found['fills']:,}"),
         ("speed", f"{run['symbol_bars_per_s']:,} bars/s"),
     ]  # fmt: skip
-    for first in range(0, len(pairs), 3):
+    for first in range(0, len(pairs), COLUMNS):
         cells: list[Text] = []
-        for name, value in pairs[first : first + 3]:
+        for name, value in pairs[first : first + COLUMNS]:
             cells += [Text(name, "dim"), Text(value, "bold" if name == "net PnL" else "")]
         table.add_row(*cells)
     return table

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from quantum_common.settings import SettingsError, config_dir
 from quantum_common.version import build_id
+from services.ai_engine.card import ModelCard
 from services.ai_engine.model_files import ModelRefused
 from services.backtest.bars import Asked, NoBars
 from services.backtest.opening import Request, opened
@@ -27,6 +28,7 @@ from services.cli.env_files import OURS, shipped_folder
 from services.cli.options import EXIT_USAGE, parse_names, parse_time
 from services.cli.process import resident_mib
 from services.cli.signals import StopSignals
+from services.cli.train.page import page as card_page
 from services.paper_exchange.market.csv_files import FileFault
 
 RESULT, REPORT = "result.json", "report.html"
@@ -102,9 +104,11 @@ def _write(options: Given, replay: Replay, result: dict[str, Any]) -> None:
         return
     from services.backtest.report import page  # noqa: PLC0415 - plotly takes a second to import, and few runs need it
 
+    card = result["model"]["card"]
+    card_text = card_page(ModelCard.model_validate(card)) if card is not None else ""
     try:
         (options.out / RESULT).write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
-        (options.out / REPORT).write_text(page(result, replay.recorder.trips), encoding="utf-8")
+        (options.out / REPORT).write_text(page(result, replay.recorder.trips, card_text), encoding="utf-8")
     except OSError as error:
         raise Complaint(f"backtest: --out {options.out}: cannot be written: {error.strerror}", status=1) from None
 

@@ -22,7 +22,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter for each option of the c
     profile: Annotated[
         ProfileName | None, typer.Option(help="trade or explore; AI_PROFILE of the settings where left out.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A trained model; else the first strategy.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A trained model, for the profile trade; AI_MODEL_DIR.")
+    ] = None,
     balance: Annotated[str, typer.Option(metavar="USDT", help="The deposit.")] = "10000",
     config: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the env files; /etc/quantum, or the shipped ones.")

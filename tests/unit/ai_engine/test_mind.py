@@ -42,6 +42,23 @@ def test_the_profile_and_the_model_decide_who_decides() -> None:
     assert trained.policy.sizing.smallest_only, "its card does not say that it pays"
 
 
+@pytest.mark.parametrize(("pays", "cost_bps", "fee_bps", "smallest"), [
+    (True, 12.0, 5, False),  # judged at what the settings say
+    (True, 12.0, 4, False),  # and at more than that
+    (True, 10.0, 5, True),  # at less: it was never shown to pay these
+    (False, 12.0, 5, True),
+])  # fmt: skip
+def test_a_model_that_paid_only_at_lower_costs_does_not_pay(
+    pays: bool, cost_bps: float, fee_bps: int, smallest: bool
+) -> None:
+    settings = given.settings(ai_profile="trade", ai_taker_fee_bps=Decimal(fee_bps), ai_slippage_bps=Decimal(1))
+    one = ensemble()
+    found = mind_of(settings, replace(one, card=one.card.model_copy(update={"pays": pays, "cost_bps": cost_bps})))
+    assert found.policy.sizing.smallest_only is smallest
+    assert found.care is not None
+    assert found.care.card.pays is not smallest
+
+
 def test_a_change_of_any_number_makes_another_version() -> None:
     one, other = (
         mind_of(given.settings(ai_profile="trade", ai_edge_margin_bps=Decimal(bps)), ensemble()).model.version

@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from services.ai_engine.model_files import ModelRefused, save_model
 from services.ai_engine.policy import ProfileName
@@ -12,6 +13,7 @@ from services.backtest.opening import Request, opened
 from services.backtest.replay import Terms, played
 from services.backtest.report import page
 from services.backtest.result import result_of
+from services.cli.train.page import page as card_page
 from services.paper_exchange.market.csv_files import FileFault
 from tests.unit.ai_engine import given_model
 from tests.unit.backtest.klines import MINUTE_MS, START_MS, write_klines
@@ -47,6 +49,26 @@ def test_a_model_for_another_interval_or_for_other_symbols_is_refused(tmp_path: 
     other = "1h" if trained.card.decision_ms != 3_600_000 else "15m"
     with pytest.raises(ModelRefused, match="AI_DECISION_INTERVAL is"):
         opened(Request(data, Asked(), model=model, changes={"ai-engine": {"AI_DECISION_INTERVAL": other}}), TERMS)
+
+
+def test_a_model_that_had_expired_before_the_first_bar_is_refused(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    card = given_model.card(
+        symbols=("ETHUSDT",), leader="ETHUSDT", trained_ms=START_MS, expires_ms=START_MS + MINUTE_MS
+    )
+    save_model(model, given_model.fitted(), card)
+    data = write_klines(tmp_path / "klines", 20_000, ["ETHUSDT"])
+    with pytest.raises(ModelRefused, match="is older than these bars: it may be used until"):
+        opened(Request(data, Asked(), model=model), TERMS)
+
+
+def test_the_model_s_card_stands_in_the_report_as_it_is_read(tmp_path: Path) -> None:
+    text = card_page(given_model.card())
+    data = write_klines(tmp_path / "klines", 1_000 + 60)
+    replay, _ = opened(Request(data, Asked(), ProfileName.EXPLORE), TERMS)
+    played(replay, lambda _: None, lambda: False)
+    html = page(result_of(replay, data, given_model.card().model_dump(mode="json"), {}), replay.recorder.trips, text)
+    assert f"<pre>{escape(text)}</pre>" in html
 
 
 def test_from_and_to_are_cut_to_whole_minutes_of_the_files(tmp_path: Path) -> None:

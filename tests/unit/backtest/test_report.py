@@ -78,9 +78,12 @@ def test_books_that_differ_are_said_in_red(made: tuple[Replay, dict[str, Any]]) 
     assert "The books differ: AAAUSDT: fees differ" in page(wrong, replay.recorder.trips)
 
 
-def test_the_summary_fits_on_one_page_of_a_terminal(made: tuple[Replay, dict[str, Any]]) -> None:
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_summary_fits_on_one_page_of_a_terminal(made: tuple[Replay, dict[str, Any]], width: int) -> None:
     _, result = made
-    console = Console(width=100, record=True, file=io.StringIO())
+    large = {"net_pnl_usd": -1_234_567.89, "net_pnl_pct": -99.99, "fees_usd": 987_654.32}
+    result = result | {"headline": result["headline"] | large}
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(summary(result, Path("out")))
     lines = console.export_text().splitlines()
     assert len(lines) <= 24
