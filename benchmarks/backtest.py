@@ -6,7 +6,6 @@ thread, from the first bar to the last, loading and warm-up apart.
 """
 
 import gc
-import itertools
 import json
 import os
 import subprocess
@@ -67,7 +66,7 @@ PACES = (
 
 @dataclass(frozen=True)
 class Row:
-    """What one run came to; `last_tenth` is the cost of a bar in the last tenth of it over that in the first two."""
+    """What one run came to; `last_tenth` is the time of its last tenth over that of the same bars played alone."""
 
     name: str
     bars: int
@@ -101,25 +100,42 @@ def run(klines: Path, minutes: int = 0) -> str:
 
 
 def _ours(source: ReplaySource, pace: Pace, minutes: int) -> Row:
-    replay = _replay(source, pace, minutes)
-    replay.warm_up()
+    whole = _span(source, minutes)
+    last_ms = whole.start_ms + whole.minutes * (TENTHS - 1) // TENTHS * MINUTE_MS
+    run, cpu_s, last_s = _timed(source, pace, whole, last_ms)
+    warm_ms = last_ms - (whole.start_ms - whole.warm_ms)
+    _, alone_s, _ = _timed(source, pace, Span(warm_ms, last_ms, whole.end_ms), last_ms)
+    bars = run.minutes * len(run.engine.lanes)
+    return Row(pace.name, bars, run.recorder.orders, cpu_s, last_s / alone_s, resident_mib(os.getpid()) or 0.0)
+
+
+def _timed(source: ReplaySource, pace: Pace, span: Span, mark_ms: int) -> tuple[Replay, float, float]:
+    """Play a span; return the run, its CPU seconds and those from a time on. Raise BenchmarkFailed where a ledger is
+    not the exchange's trades."""
+    run = _replay(source, pace, span)
+    run.warm_up()
     gc.collect()
-    total = replay.span.minutes
-    marks = [time.process_time()]
-    ends = {total * tenth // TENTHS for tenth in range(1, TENTHS + 1)}
-    marks += [time.process_time() for done in replay.run() if done in ends]
-    replay.finish()
-    cpu_s = time.process_time() - marks[0]
-    result = result_of(replay, Path("klines"), None, {})
+    before = (mark_ms - span.start_ms) // MINUTE_MS
+    began_s = mark_s = time.process_time()
+    for done in run.run():
+        if done == before:
+            mark_s = time.process_time()
+    run.finish()
+    ended_s = time.process_time()
+    result = result_of(run, Path("klines"), None, {})
     if not result["books"]["ledger_equals_exchange"]:
         raise BenchmarkFailed(f"{pace.name}: {result['books']['differences'][0]}")
-    tenths = [after - before for before, after in itertools.pairwise(marks)]
-    flat = tenths[-1] / (sum(tenths[:2]) / 2)
-    bars = replay.minutes * len(replay.engine.lanes)
-    return Row(pace.name, bars, replay.recorder.orders, cpu_s, flat, resident_mib(os.getpid()) or 0.0)
+    return run, ended_s - began_s, ended_s - mark_s
 
 
-def _replay(source: ReplaySource, pace: Pace, minutes: int) -> Replay:
+def _span(source: ReplaySource, minutes: int) -> Span:
+    """Return all that can be played after the warm-up, or that many minutes of it."""
+    settings = load_settings(None, tuple(source.bars), ProfileName.EXPLORE)
+    span = span_of(source, Asked(), universe_of(settings.ai, None).history_bars)
+    return replace(span, end_ms=min(span.end_ms, span.start_ms + minutes * MINUTE_MS)) if minutes else span
+
+
+def _replay(source: ReplaySource, pace: Pace, span: Span) -> Replay:
     profile = ProfileName.EXPLORE if pace.explores else ProfileName.TRADE
     changes = {**ROOM, "intent-bridge": {**ROOM["intent-bridge"], **EXPLORING}}
     settings = load_settings(None, tuple(source.bars), profile, changes=changes)
@@ -132,9 +148,6 @@ def _replay(source: ReplaySource, pace: Pace, minutes: int) -> Replay:
         policy = replace(policy, entry=entry, decision_ms=pace.decision_minutes * MINUTE_MS)
     mind = Mind(momentum_model(policy), policy, FIT, None)
     universe = universe_of(settings.ai, None)
-    span = span_of(source, Asked(), universe.history_bars)
-    if minutes:
-        span = Span(span.warm_ms, span.start_ms, min(span.end_ms, span.start_ms + minutes * MINUTE_MS))
     return Replay(source, span, settings, universe, mind, Terms(Decimal(10_000)))
 
 
