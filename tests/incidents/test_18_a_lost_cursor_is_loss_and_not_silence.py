@@ -34,12 +34,17 @@ async def consume(redis: Redis, until: Callable[[Consumer], bool]) -> Consumer:
     return one
 
 
-async def test_a_cursor_behind_the_first_entry_is_reported_and_consumption_goes_on(redis: Redis) -> None:
+async def two_of_six_read(redis: Redis) -> None:
+    """Write six entries, of which the group has read and acknowledged two."""
     await redis.xgroup_create(STREAM, "g", id="0", mkstream=True)
     for number in range(1, 7):
         await redis.xadd(STREAM, {"n": str(number)}, id=f"{number}-0")
     await redis.xreadgroup("g", "one", {STREAM: ">"}, count=2)
     await redis.xack(STREAM, "g", "1-0", "2-0")
+
+
+async def test_a_cursor_behind_the_first_entry_is_reported_and_consumption_goes_on(redis: Redis) -> None:
+    await two_of_six_read(redis)
     await redis.xdel(STREAM, "4-0")
     await redis.xtrim(STREAM, minid="5-0", approximate=False)  # by somebody else: two that were never delivered
     with capture_logs() as logs:
@@ -49,11 +54,7 @@ async def test_a_cursor_behind_the_first_entry_is_reported_and_consumption_goes_
 
 
 async def test_entries_that_somebody_trimmed_away_unread_are_counted_and_told_once(redis: Redis) -> None:
-    await redis.xgroup_create(STREAM, "g", id="0", mkstream=True)
-    for number in range(1, 7):
-        await redis.xadd(STREAM, {"n": str(number)}, id=f"{number}-0")
-    await redis.xreadgroup("g", "one", {STREAM: ">"}, count=2)
-    await redis.xack(STREAM, "g", "1-0", "2-0")
+    await two_of_six_read(redis)
     await redis.xtrim(STREAM, minid="5-0", approximate=False)  # by somebody else: 3 and 4 were never delivered
     with capture_logs() as logs:
         one = await consume(redis, lambda one: one.progress.handled == 2)

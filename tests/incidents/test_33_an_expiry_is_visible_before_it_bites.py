@@ -153,28 +153,28 @@ async def test_a_start_says_at_once_that_its_model_is_about_to_be_too_old(redis:
     assert stood == [ModelStatus.WARNING]
 
 
+async def only_guards(desk: Desk, decisions: int) -> None:
+    """Hold the engine to opening nothing and guarding what it holds, for so many decisions."""
+    for _ in range(decisions):
+        await desk.decide()
+    entries: Any = await desk.redis.xrange(KEYS.intents)
+    actions = [fields["action"] for _, fields in entries]
+    assert Action.OPEN not in actions
+    assert Action.UPDATE_SL in actions, "a position without a stop gets one"
+
+
 async def test_exits_go_on_when_the_model_has_expired(redis: Redis) -> None:
     desk = await Desk(redis).begin()
     await desk.watched(-DAY_MS)
     await desk.hold(-1.0)  # against the trend: it is stopped out, or its time is over
-    for _ in range(13):
-        await desk.decide()
-    entries: Any = await redis.xrange(KEYS.intents)
-    actions = [fields["action"] for _, fields in entries]
-    assert Action.OPEN not in actions
-    assert Action.UPDATE_SL in actions, "a position without a stop gets one"
+    await only_guards(desk, 13)
 
 
 async def test_exits_go_on_after_a_restart_with_the_model_taken_away(redis: Redis) -> None:
     desk = await Desk(redis, trained=False).begin()
     assert (await desk.decide()).why == "no_model"
     await desk.hold(-1.0)
-    for _ in range(12):
-        await desk.decide()
-    entries: Any = await redis.xrange(KEYS.intents)
-    actions = [fields["action"] for _, fields in entries]
-    assert Action.OPEN not in actions
-    assert Action.UPDATE_SL in actions, "a position without a stop gets one"
+    await only_guards(desk, 12)
 
 
 async def test_entries_go_on_when_an_operator_has_set_the_limit_higher(redis: Redis) -> None:
